@@ -1,0 +1,5 @@
+/** The Java API of deltavec. */
+@NullMarked
+package dev.deltavec;
+
+import org.jspecify.annotations.NullMarked;
