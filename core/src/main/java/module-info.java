@@ -1,5 +1,6 @@
 /**
- * The core of deltavec: deltas, the vector image in linear memory and the search graph, in pure Java.
+ * The core of deltavec: deltas, the vector image in linear memory and the search graph, in pure
+ * Java.
  *
  * <p>Its packages are internal: they are exported to the faces of deltavec only.
  */
