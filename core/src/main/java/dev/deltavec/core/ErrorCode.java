@@ -1,6 +1,9 @@
 package dev.deltavec.core;
 
-/** The stable codes of all errors. Names and numbers never change their meaning; new ones are added at the end. */
+/**
+ * The stable codes of all errors. Names and numbers never change their meaning; new ones are added
+ * at the end.
+ */
 public enum ErrorCode {
   /** An argument is malformed, out of its range, or does not fit the others. */
   INVALID_ARGUMENT,

@@ -1,0 +1,207 @@
+package dev.deltavec.core;
+
+/**
+ * What a database is made with; immutable. Defaults are those of the interface contract.
+ *
+ * <p>Instances come from {@link #builder()}, whose {@link Builder#build()} checks every range.
+ */
+public final class DatabaseOptions {
+  /** The largest number of dimensions. */
+  public static final int MAX_DIMENSIONS = 65_536;
+
+  /** The largest {@code maxVectors}. */
+  public static final int MAX_VECTORS = 1 << 28;
+
+  /** The largest {@code hnswM}. */
+  public static final int MAX_M = 64;
+
+  /** The largest {@code hnswEfConstruction} and {@code hnswEfSearch}. */
+  public static final int MAX_EF = 10_000;
+
+  private final int dimensions;
+  private final int maxVectors;
+  private final boolean compression;
+  private final int checkpointInterval;
+  private final int hnswM;
+  private final int hnswEfConstruction;
+  private final int hnswEfSearch;
+  private final Metric metric;
+  private final long replica;
+  private final long seed;
+
+  private DatabaseOptions(Builder b) {
+    dimensions = inRange("dimensions", b.dimensions, 1, MAX_DIMENSIONS);
+    maxVectors = inRange("maxVectors", b.maxVectors, 1, MAX_VECTORS);
+    compression = b.compression;
+    checkpointInterval = inRange("checkpointInterval", b.checkpointInterval, 1, Integer.MAX_VALUE);
+    hnswM = inRange("hnswM", b.hnswM, 2, MAX_M);
+    hnswEfConstruction = inRange("hnswEfConstruction", b.hnswEfConstruction, 1, MAX_EF);
+    hnswEfSearch = inRange("hnswEfSearch", b.hnswEfSearch, 1, MAX_EF);
+    metric = b.metric;
+    replica = b.replica;
+    if (replica < 0 || replica >= 1L << 48) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT, "replica must be a 48-bit unsigned number, not " + replica);
+    }
+    seed = b.seed;
+  }
+
+  private static int inRange(String option, int value, int min, int max) {
+    if (value < min || value > max) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT,
+          "option " + option + " must be from " + min + " to " + max + ", not " + value);
+    }
+    return value;
+  }
+
+  /** Returns a builder that holds the defaults. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** Returns the length of every vector, 1 to {@value #MAX_DIMENSIONS}. */
+  public int dimensions() {
+    return dimensions;
+  }
+
+  /** Returns how many vectors the database may hold, 1 to {@value #MAX_VECTORS}. */
+  public int maxVectors() {
+    return maxVectors;
+  }
+
+  /** Returns whether deltas are kept in their small form, without loss. */
+  public boolean compression() {
+    return compression;
+  }
+
+  /** Returns after how many deltas of a vector a checkpoint is kept, 1 or more. */
+  public int checkpointInterval() {
+    return checkpointInterval;
+  }
+
+  /**
+   * Returns M, the links a new node takes on each layer, 2 to {@value #MAX_M}; layer 0 holds up to
+   * twice as many.
+   */
+  public int hnswM() {
+    return hnswM;
+  }
+
+  /** Returns efConstruction, the candidates kept while a node is linked, 1 to {@value #MAX_EF}. */
+  public int hnswEfConstruction() {
+    return hnswEfConstruction;
+  }
+
+  /** Returns efSearch, the candidates kept while searching, 1 to {@value #MAX_EF}. */
+  public int hnswEfSearch() {
+    return hnswEfSearch;
+  }
+
+  /** Returns the metric. */
+  public Metric metric() {
+    return metric;
+  }
+
+  /** Returns the number of this replica, 48 bits; it is part of every delta's id. */
+  public long replica() {
+    return replica;
+  }
+
+  /**
+   * Returns the seed of the level generator and of the id hash. It never affects the state, only
+   * the search graph.
+   */
+  public long seed() {
+    return seed;
+  }
+
+  /** Collects options; every setter returns the builder. */
+  public static final class Builder {
+    private int dimensions = 384;
+    private int maxVectors = 100_000;
+    private boolean compression = true;
+    private int checkpointInterval = 100;
+    private int hnswM = 16;
+    private int hnswEfConstruction = 100;
+    private int hnswEfSearch = 50;
+    private Metric metric = Metric.COSINE;
+    private long replica;
+    private long seed = 0x9E3779B97F4A7C15L;
+
+    private Builder() {}
+
+    /** Sets the length of every vector, 1 to {@value #MAX_DIMENSIONS}; default 384. */
+    public Builder dimensions(int value) {
+      dimensions = value;
+      return this;
+    }
+
+    /** Sets how many vectors the database may hold, 1 to {@value #MAX_VECTORS}; default 100,000. */
+    public Builder maxVectors(int value) {
+      maxVectors = value;
+      return this;
+    }
+
+    /** Sets whether deltas are kept in their small form, without loss; default true. */
+    public Builder compression(boolean value) {
+      compression = value;
+      return this;
+    }
+
+    /** Sets after how many deltas of a vector a checkpoint is kept, 1 or more; default 100. */
+    public Builder checkpointInterval(int value) {
+      checkpointInterval = value;
+      return this;
+    }
+
+    /** Sets M, 2 to {@value #MAX_M}; default 16. */
+    public Builder hnswM(int value) {
+      hnswM = value;
+      return this;
+    }
+
+    /** Sets efConstruction, 1 to {@value #MAX_EF}; default 100. */
+    public Builder hnswEfConstruction(int value) {
+      hnswEfConstruction = value;
+      return this;
+    }
+
+    /** Sets efSearch, 1 to {@value #MAX_EF}; default 50. */
+    public Builder hnswEfSearch(int value) {
+      hnswEfSearch = value;
+      return this;
+    }
+
+    /** Sets the metric; default cosine. */
+    public Builder metric(Metric value) {
+      metric = value;
+      return this;
+    }
+
+    /**
+     * Sets the number of this replica, 0 to 2^48-1; default 0. Replicas that exchange deltas must
+     * differ.
+     */
+    public Builder replica(long value) {
+      replica = value;
+      return this;
+    }
+
+    /** Sets the seed of the level generator and of the id hash; a fixed one by default. */
+    public Builder seed(long value) {
+      seed = value;
+      return this;
+    }
+
+    /**
+     * Checks all options.
+     *
+     * @return the options
+     * @throws DeltaException {@code INVALID_ARGUMENT}, naming the option that is out of range
+     */
+    public DatabaseOptions build() {
+      return new DatabaseOptions(this);
+    }
+  }
+}

@@ -1,0 +1,366 @@
+package dev.deltavec.core.image;
+
+import dev.deltavec.core.DatabaseOptions;
+import dev.deltavec.core.DeltaException;
+import dev.deltavec.core.ErrorCode;
+import dev.deltavec.core.memory.Heap;
+import dev.deltavec.core.memory.Kernels;
+import dev.deltavec.core.memory.Memory;
+
+/**
+ * The database's state in linear memory: a root, and pages of records for slots, vectors, norms,
+ * graph nodes and links.
+ *
+ * <p>A live vector owns a slot, a number from 0. Slot i is record i of every kind of page:
+ *
+ * <ul>
+ *   <li>slot, 32 bytes: id hash, address of the id, address of the metadata, log head (of part of
+ *       the format to come), time of the newest delta (64 bits), its sequence, its replica's number
+ *   <li>vector: {@code stride} floats, padded with zeros to whole cache lines
+ *   <li>inverse norm: one float
+ *   <li>node, 16 bytes, and links: see {@code dev.deltavec.core.index.Hnsw}
+ * </ul>
+ *
+ * <p>A free slot has no id; its metadata word names the next free slot, plus one. Ids are blocks of
+ * a 16-bit length and the UTF-8 bytes; metadata are blocks of a 32-bit length and UTF-8 JSON. Kinds
+ * of pages to come (codes, log) take the next words of the root.
+ */
+public final class Image {
+  /** "DVI1", the first word of the root. */
+  public static final int MAGIC = 0x31495644;
+
+  /** Size of the root. */
+  public static final int ROOT_BYTES = 256;
+
+  // Words of the root.
+  private static final int DIMENSIONS = 4;
+  private static final int STRIDE = 8;
+  private static final int METRIC = 12;
+  private static final int SLOT_LIMIT = 16;
+  private static final int LIVE = 20;
+  private static final int FREE_SLOT = 24;
+
+  /** Word of the root: the graph's entry node, plus one; 0 for none. */
+  public static final int ENTRY = 28;
+
+  /** Word of the root: the highest level of the graph. */
+  public static final int TOP_LEVEL = 32;
+
+  private static final int SLOT_PAGES = 64;
+  private static final int VECTOR_PAGES = 72;
+  private static final int NORM_PAGES = 80;
+  private static final int NODE_PAGES = 88;
+  private static final int LINK_PAGES = 96;
+
+  /** Bytes of a slot record. */
+  public static final int SLOT_BYTES = 32;
+
+  private static final int HASH = 0;
+  private static final int ID = 4;
+  private static final int METADATA = 8;
+  private static final int NEWEST_TIME = 16;
+  private static final int NEWEST_SEQUENCE = 24;
+
+  /** Bytes of a graph node's record. */
+  public static final int NODE_BYTES = 16;
+
+  private static final int PAGE_TARGET_BYTES = 1 << 17;
+  private static final int SMALL_SHIFT = 10;
+
+  private final Heap heap;
+  private final Memory memory;
+  private final Kernels kernels;
+  private final int dimensions;
+  private final int stride;
+  private final int root;
+  private final RecordPages slots;
+  private final RecordPages vectors;
+  private final RecordPages norms;
+  private final RecordPages nodes;
+  private final RecordPages links;
+  private long textBytes;
+
+  /**
+   * An empty image.
+   *
+   * @param heap where its pages come from
+   * @param kernels for norms
+   * @param options dimensions, metric and M
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  public Image(Heap heap, Kernels kernels, DatabaseOptions options) {
+    this.heap = heap;
+    this.memory = heap.memory();
+    this.kernels = kernels;
+    dimensions = options.dimensions();
+    stride = (dimensions + Kernels.BLOCK - 1) & -Kernels.BLOCK;
+    root = heap.allocate(ROOT_BYTES);
+    if (root == 0) {
+      throw outOfMemory("a database");
+    }
+    memory.clear(root, ROOT_BYTES);
+    memory.putInt(root, MAGIC);
+    memory.putInt(root + DIMENSIONS, dimensions);
+    memory.putInt(root + STRIDE, stride);
+    memory.putInt(root + METRIC, options.metric().ordinal());
+    int vectorShift =
+        Math.min(
+            SMALL_SHIFT,
+            31 - Integer.numberOfLeadingZeros(Math.max(1, PAGE_TARGET_BYTES / (stride * 4))));
+    slots = new RecordPages(heap, root + SLOT_PAGES, SLOT_BYTES, SMALL_SHIFT);
+    vectors = new RecordPages(heap, root + VECTOR_PAGES, stride * 4, vectorShift);
+    norms = new RecordPages(heap, root + NORM_PAGES, 4, SMALL_SHIFT);
+    nodes = new RecordPages(heap, root + NODE_PAGES, NODE_BYTES, SMALL_SHIFT);
+    links = new RecordPages(heap, root + LINK_PAGES, options.hnswM() * 8, SMALL_SHIFT);
+  }
+
+  private static DeltaException outOfMemory(String what) {
+    return new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory for " + what);
+  }
+
+  /** Returns the heap that holds the image. */
+  public Heap heap() {
+    return heap;
+  }
+
+  /** Returns the memory that holds the image. */
+  public Memory memory() {
+    return memory;
+  }
+
+  /** Returns the address of the root. */
+  public int root() {
+    return root;
+  }
+
+  /**
+   * Returns the number of floats of a row, dimensions padded to a multiple of {@link
+   * Kernels#BLOCK}.
+   */
+  public int stride() {
+    return stride;
+  }
+
+  /** Returns the number of live vectors. */
+  public int live() {
+    return memory.getInt(root + LIVE);
+  }
+
+  /** Returns the number of slots ever used; all live slots are below it. */
+  public int slotLimit() {
+    return memory.getInt(root + SLOT_LIMIT);
+  }
+
+  /** Returns for how many slots there is room without asking for pages. */
+  public int slotCapacity() {
+    return slots.capacity();
+  }
+
+  /** Returns the bytes of pages that hold vectors and norms. */
+  public long vectorBytes() {
+    return vectors.bytes() + norms.bytes();
+  }
+
+  /** Returns the bytes of pages that hold graph nodes and links of layer 0. */
+  public long graphBytes() {
+    return nodes.bytes() + links.bytes();
+  }
+
+  /** Returns the bytes of slot pages, ids and metadata. */
+  public long slotAndTextBytes() {
+    return slots.bytes() + textBytes;
+  }
+
+  /** Returns the address of a slot's record. */
+  public int slot(int slot) {
+    return slots.address(slot);
+  }
+
+  /** Returns the address of a slot's vector: {@link #stride} floats. */
+  public int vector(int slot) {
+    return vectors.address(slot);
+  }
+
+  /** Returns the address of a slot's inverse norm. */
+  public int norm(int slot) {
+    return norms.address(slot);
+  }
+
+  /** Returns the address of a slot's graph node. */
+  public int node(int slot) {
+    return nodes.address(slot);
+  }
+
+  /** Returns the address of a slot's links of layer 0. */
+  public int links(int slot) {
+    return links.address(slot);
+  }
+
+  /** Returns the hash of a live slot's id. */
+  public int hash(int slot) {
+    return memory.getInt(slot(slot) + HASH);
+  }
+
+  /**
+   * Returns whether the slot holds an id; a slot on its way out does until it is {@link #release
+   * released}.
+   */
+  public boolean occupied(int slot) {
+    return memory.getInt(slot(slot) + ID) != 0;
+  }
+
+  /** Returns the address of the id's UTF-8 bytes. */
+  public int id(int slot) {
+    return memory.getInt(slot(slot) + ID) + 2;
+  }
+
+  /** Returns the number of the id's UTF-8 bytes. */
+  public int idBytes(int slot) {
+    int block = memory.getInt(slot(slot) + ID);
+    return memory.getByte(block) & 0xff | (memory.getByte(block + 1) & 0xff) << 8;
+  }
+
+  /** Returns the block of the slot's metadata, 0 if it has none. */
+  public int metadataBlock(int slot) {
+    return memory.getInt(slot(slot) + METADATA);
+  }
+
+  /** Returns the metadata block named by a copy of a slot's record. */
+  public int metadataOfRecord(int record) {
+    return memory.getInt(record + METADATA);
+  }
+
+  /** Makes {@code block} the slot's metadata; the caller frees the block it replaces. */
+  public void setMetadataBlock(int slot, int block) {
+    memory.putInt(slot(slot) + METADATA, block);
+  }
+
+  /** Returns the time of the slot's newest delta in Unix milliseconds. */
+  public long newestTime(int slot) {
+    return memory.getLong(slot(slot) + NEWEST_TIME);
+  }
+
+  /** Notes the slot's newest delta. */
+  public void setNewest(int slot, long time, int sequence) {
+    int record = slot(slot);
+    memory.putLong(record + NEWEST_TIME, time);
+    memory.putInt(record + NEWEST_SEQUENCE, sequence);
+  }
+
+  /** Adds to the number of live vectors. */
+  public void addLive(int change) {
+    memory.putInt(root + LIVE, live() + change);
+  }
+
+  /**
+   * Takes a free slot for an id. The vector, norm and node of the slot are as they were left; a new
+   * slot's are zero.
+   *
+   * @param id address of the id's UTF-8 bytes
+   * @param idBytes 1 to 1,024
+   * @param hash the id's hash
+   * @return the slot
+   * @throws DeltaException {@code OUT_OF_MEMORY}; nothing has changed
+   */
+  public int occupy(int id, int idBytes, int hash) {
+    int free = memory.getInt(root + FREE_SLOT);
+    int limit = slotLimit();
+    int slot = free != 0 ? free - 1 : limit;
+    int block = 0;
+    // Slots come last: their capacity is the image's.
+    if (slot == Integer.MAX_VALUE
+        || !vectors.ensure(slot)
+        || !norms.ensure(slot)
+        || !nodes.ensure(slot)
+        || !links.ensure(slot)
+        || !slots.ensure(slot)
+        || (block = heap.allocate(idBytes + 2)) == 0) {
+      throw outOfMemory("vector " + (live() + 1L));
+    }
+    textBytes += idBytes + 2;
+    memory.putByte(block, (byte) idBytes);
+    memory.putByte(block + 1, (byte) (idBytes >>> 8));
+    memory.copy(id, block + 2, idBytes);
+    int record = slot(slot);
+    if (free != 0) {
+      memory.putInt(root + FREE_SLOT, memory.getInt(record + METADATA));
+    } else {
+      memory.putInt(root + SLOT_LIMIT, limit + 1);
+    }
+    memory.clear(record, SLOT_BYTES);
+    memory.putInt(record + HASH, hash);
+    memory.putInt(record + ID, block);
+    return slot;
+  }
+
+  /** Gives a slot back, with its id and metadata. */
+  public void release(int slot) {
+    int record = slot(slot);
+    int block = memory.getInt(record + ID);
+    int bytes = idBytes(slot) + 2;
+    textBytes -= bytes;
+    heap.free(block, bytes);
+    freeMetadata(memory.getInt(record + METADATA));
+    memory.clear(record, SLOT_BYTES);
+    memory.putInt(record + METADATA, memory.getInt(root + FREE_SLOT));
+    memory.putInt(root + FREE_SLOT, slot + 1);
+  }
+
+  /**
+   * Makes a metadata block.
+   *
+   * @return the block, or 0 for an empty text
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  public int newMetadata(byte[] json) {
+    if (json.length == 0) {
+      return 0;
+    }
+    int block = heap.allocate(json.length + 4);
+    if (block == 0) {
+      throw outOfMemory("metadata of " + json.length + " bytes");
+    }
+    textBytes += json.length + 4;
+    memory.putInt(block, json.length);
+    for (int i = 0; i < json.length; i++) {
+      memory.putByte(block + 4 + i, json[i]);
+    }
+    return block;
+  }
+
+  /** Frees a block that {@link #newMetadata} gave; 0 does nothing. */
+  public void freeMetadata(int block) {
+    if (block != 0) {
+      int bytes = memory.getInt(block) + 4;
+      textBytes -= bytes;
+      heap.free(block, bytes);
+    }
+  }
+
+  /**
+   * Computes and stores the slot's inverse norm after its vector has changed: 1/|v|, or 0 for a
+   * zero vector.
+   */
+  public void updateNorm(int slot) {
+    memory.putFloat(norm(slot), inverseNorm(vector(slot)));
+  }
+
+  /**
+   * Returns 1/|v| of a row as a float, or 0 where |v| is zero or the result would not be a normal
+   * number.
+   */
+  public float inverseNorm(int row) {
+    float squared = kernels.dot(row, row, stride);
+    if (squared >= 1e-30f && squared <= Float.MAX_VALUE) {
+      return (float) (1 / Math.sqrt(squared));
+    }
+    // Out of float's range, or close to its lower end: once more in double.
+    double sum = 0;
+    for (int i = 0; i < dimensions; i++) {
+      double x = memory.getFloat(row + (i << 2));
+      sum += x * x;
+    }
+    double inverse = sum == 0 ? 0 : 1 / Math.sqrt(sum);
+    return (float) Math.min(inverse, Float.MAX_VALUE);
+  }
+}

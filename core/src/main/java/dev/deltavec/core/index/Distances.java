@@ -1,0 +1,162 @@
+package dev.deltavec.core.index;
+
+import dev.deltavec.core.Metric;
+import dev.deltavec.core.image.Image;
+import dev.deltavec.core.memory.Buffer;
+import dev.deltavec.core.memory.Kernels;
+import dev.deltavec.core.memory.Memory;
+
+/**
+ * Distances from one row to many slots, smaller is closer, never NaN: 1 - cosine (0 to 2), minus
+ * the dot product, or the squared Euclidean distance. What overflows float in the kernels is
+ * computed once more in double, and clamped.
+ */
+public final class Distances {
+  /** The most slots that one batch takes. */
+  static final int MAX_BATCH = 256;
+
+  /** Products of inverse norms over this mean dot products too small for float. */
+  private static final float TINY_NORMS = 1e30f;
+
+  private static final int COSINE = 0;
+  private static final int DOT = 1;
+
+  private final Image image;
+  private final Memory memory;
+  private final Kernels kernels;
+  private final int metric;
+  private final int stride;
+  private final int rows;
+  private final int out;
+  private int query;
+  private float queryInverse;
+
+  /**
+   * Distances over one image.
+   *
+   * @param image where the vectors are
+   * @param kernels the platform's arithmetic
+   * @param metric what a distance is
+   * @throws dev.deltavec.core.DeltaException {@code OUT_OF_MEMORY}
+   */
+  public Distances(Image image, Kernels kernels, Metric metric) {
+    this.image = image;
+    this.memory = image.memory();
+    this.kernels = kernels;
+    this.metric = metric.ordinal(); // a switch over an enum costs a table look-up in every batch
+    this.stride = image.stride();
+    rows = new Buffer(image.heap()).reserve(MAX_BATCH * 8 + 64);
+    out = rows + MAX_BATCH * 4;
+  }
+
+  /**
+   * Sets the row that distances are measured from.
+   *
+   * @param row address of {@link Image#stride} floats
+   * @param inverse its inverse norm; only cosine uses it
+   */
+  void from(int row, float inverse) {
+    query = row;
+    queryInverse = inverse;
+  }
+
+  /** Sets the vector of a slot as what distances are measured from. */
+  void from(int slot) {
+    from(image.vector(slot), memory.getFloat(image.norm(slot)));
+  }
+
+  /**
+   * Measures to the slots listed at {@code slots}.
+   *
+   * @param slots address of {@code n} slots (32-bit each)
+   * @param n 0 to {@link #MAX_BATCH}
+   */
+  void batch(int slots, int n) {
+    for (int i = 0, end = n << 2; i < end; i += 4) {
+      memory.putInt(rows + i, image.vector(memory.getInt(slots + i)));
+    }
+    switch (metric) {
+      case COSINE -> {
+        kernels.dotBatch(query, rows, n, stride, out);
+        for (int i = 0, end = n << 2; i < end; i += 4) {
+          float dot = memory.getFloat(out + i);
+          float inverse = queryInverse * memory.getFloat(image.norm(memory.getInt(slots + i)));
+          float distance = 1 - dot * inverse;
+          if (!(Math.abs(dot) <= Float.MAX_VALUE) || inverse > TINY_NORMS) {
+            distance = cosineInDouble(memory.getInt(rows + i));
+          }
+          memory.putFloat(out + i, distance < 0 ? 0 : distance);
+        }
+      }
+      case DOT -> {
+        kernels.dotBatch(query, rows, n, stride, out);
+        for (int i = 0, end = n << 2; i < end; i += 4) {
+          float dot = memory.getFloat(out + i);
+          memory.putFloat(
+              out + i,
+              Math.abs(dot) <= Float.MAX_VALUE
+                  ? -dot
+                  : (float) -clamp(dotInDouble(query, memory.getInt(rows + i))));
+        }
+      }
+      default -> {
+        kernels.squaredDistanceBatch(query, rows, n, stride, out);
+        for (int i = 0, end = n << 2; i < end; i += 4) {
+          float squared = memory.getFloat(out + i);
+          if (!(squared <= Float.MAX_VALUE)) {
+            memory.putFloat(out + i, (float) clamp(squaredInDouble(memory.getInt(rows + i))));
+          }
+        }
+      }
+    }
+  }
+
+  /** Returns result {@code i} of the last {@link #batch}. */
+  float get(int i) {
+    return memory.getFloat(out + (i << 2));
+  }
+
+  /**
+   * Turns a distance into the score that users see.
+   *
+   * @param distance a result of {@link #batch}
+   * @param slot the slot it was measured to; the query is still set
+   * @return cosine similarity in -1 to 1, dot product, or Euclidean distance
+   */
+  float score(float distance, int slot) {
+    return switch (metric) {
+      case COSINE -> Math.max(-1, 1 - distance);
+      case DOT -> 0 - distance;
+      default ->
+          distance < Float.MAX_VALUE && (distance > 1e-30f || distance == 0)
+              ? (float) Math.sqrt(distance)
+              : (float) clamp(Math.sqrt(squaredInDouble(image.vector(slot))));
+    };
+  }
+
+  private float cosineInDouble(int row) {
+    double norms = Math.sqrt(dotInDouble(query, query)) * Math.sqrt(dotInDouble(row, row));
+    return norms == 0 ? 1 : (float) (1 - dotInDouble(query, row) / norms);
+  }
+
+  private double dotInDouble(int a, int b) {
+    double sum = 0;
+    for (int i = 0, end = stride << 2; i < end; i += 4) {
+      sum += (double) memory.getFloat(a + i) * memory.getFloat(b + i);
+    }
+    return sum;
+  }
+
+  private double squaredInDouble(int row) {
+    double sum = 0;
+    for (int i = 0, end = stride << 2; i < end; i += 4) {
+      double difference = (double) memory.getFloat(query + i) - memory.getFloat(row + i);
+      sum += difference * difference;
+    }
+    return sum;
+  }
+
+  private static double clamp(double x) {
+    return Math.max(-Float.MAX_VALUE, Math.min(Float.MAX_VALUE, x));
+  }
+}

@@ -1,0 +1,118 @@
+package dev.deltavec.core.support;
+
+import dev.deltavec.core.Database;
+import dev.deltavec.core.DatabaseOptions;
+import dev.deltavec.core.memory.Buffer;
+import dev.deltavec.core.memory.Heap;
+import dev.deltavec.core.memory.ScalarKernels;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/** A database over an {@link ArrayMemory}, called with Java values. */
+public final class TestDatabase implements AutoCloseable {
+  /** A search result. */
+  public record Hit(String id, float score) {}
+
+  public final ArrayMemory memory;
+  public final Database database;
+  private final Heap inputHeap;
+  private final Buffer input;
+  public long now = 1_000_000;
+
+  public TestDatabase(DatabaseOptions options) {
+    this(options, new ArrayMemory());
+  }
+
+  public TestDatabase(DatabaseOptions options, ArrayMemory memory) {
+    this.memory = memory;
+    inputHeap = new Heap(memory);
+    input = new Buffer(inputHeap);
+    input.reserve(1 << 16);
+    database = new Database(memory, new ScalarKernels(memory), options);
+  }
+
+  private int write(byte[] bytes) {
+    int address = input.reserve(bytes.length);
+    for (int i = 0; i < bytes.length; i++) {
+      memory.putByte(address + i, bytes[i]);
+    }
+    return address;
+  }
+
+  public int apply(Frames frames) {
+    return apply(frames.toBytes(), frames.count());
+  }
+
+  public int apply(byte[] frames, int count) {
+    return database.apply(write(frames), frames.length, count, now);
+  }
+
+  public float @Nullable [] get(String id) {
+    byte[] key = id.getBytes(StandardCharsets.UTF_8);
+    int address = database.find(write(key), key.length);
+    if (address == 0) {
+      return null;
+    }
+    float[] vector = new float[database.options().dimensions()];
+    for (int i = 0; i < vector.length; i++) {
+      vector[i] = memory.getFloat(address + 4 * i);
+    }
+    return vector;
+  }
+
+  public @Nullable String metadata(String id) {
+    byte[] key = id.getBytes(StandardCharsets.UTF_8);
+    return database.metadata(write(key), key.length)
+        ? text(database.output(), database.outputBytes())
+        : null;
+  }
+
+  public List<Hit> search(float[] query, int k) {
+    return hits(database.search(write(Frames.floats(query)), query.length, k, 0));
+  }
+
+  public List<Hit> searchExact(float[] query, int k) {
+    return hits(database.searchExact(write(Frames.floats(query)), query.length, k));
+  }
+
+  private List<Hit> hits(int n) {
+    List<Hit> hits = new ArrayList<>();
+    for (int i = 0; i < n; i++) {
+      int record = database.output() + 16 * i;
+      hits.add(
+          new Hit(
+              text(memory.getInt(record + 4), memory.getInt(record + 8)),
+              memory.getFloat(record)));
+    }
+    return hits;
+  }
+
+  public TreeSet<String> ids() {
+    TreeSet<String> ids = new TreeSet<>();
+    for (int slot = 0; slot >= 0; slot = database.next()) {
+      int n = database.ids(slot, 7);
+      for (int i = 0; i < n; i++) {
+        int record = database.output() + 8 * i;
+        ids.add(text(memory.getInt(record), memory.getInt(record + 4)));
+      }
+    }
+    return ids;
+  }
+
+  private String text(int address, int bytes) {
+    byte[] copy = new byte[bytes];
+    for (int i = 0; i < bytes; i++) {
+      copy[i] = memory.getByte(address + i);
+    }
+    return new String(copy, StandardCharsets.UTF_8);
+  }
+
+  @Override
+  public void close() {
+    database.close();
+    inputHeap.close();
+  }
+}
