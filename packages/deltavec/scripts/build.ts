@@ -1,0 +1,66 @@
+// Builds dist/: the two entries with what they share, their declarations, and the WebAssembly module.
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { deflateRawSync } from "node:zlib";
+import { build } from "esbuild";
+
+const here = dirname(import.meta.dirname);
+const dist = join(here, "dist");
+const target = join(here, "target");
+const wasm = join(here, "../../wasm/target/deltavec.wasm");
+
+if (!existsSync(wasm)) {
+  console.error(`There is no ${wasm}: build it first with ./mvnw -pl wasm -am package`);
+  process.exit(1);
+}
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist);
+mkdirSync(target, { recursive: true });
+copyFileSync(wasm, join(dist, "deltavec.wasm"));
+for (const name of ["LICENSE", "NOTICE"]) {
+  copyFileSync(join(here, "../..", name), join(here, name));
+}
+writeFileSync(
+  join(target, "deltavec.wasm.deflate"),
+  deflateRawSync(readFileSync(wasm), { level: 9, memLevel: 9 }),
+);
+
+await build({
+  absWorkingDir: here,
+  entryPoints: ["src/index.ts", "src/slim.ts"],
+  outdir: dist,
+  bundle: true,
+  splitting: true,
+  chunkNames: "shared-[hash]",
+  format: "esm",
+  target: "es2022",
+  loader: { ".deflate": "base64" },
+  logLevel: "warning",
+});
+
+const tsc = createRequire(import.meta.url).resolve("typescript/package.json");
+execFileSync(
+  process.execPath,
+  [
+    join(dirname(tsc), "bin/tsc"),
+    ...["-p", join(here, "tsconfig.json")],
+    ...["--noEmit", "false", "--emitDeclarationOnly", "--outDir", dist],
+  ],
+  { stdio: "inherit" },
+);
+// The compiler leaves the names of sources in declarations.
+for (const name of readdirSync(dist).filter((file) => file.endsWith(".d.ts"))) {
+  const file = join(dist, name);
+  const text = readFileSync(file, "utf8").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');
+  writeFileSync(file, text);
+}

@@ -1,0 +1,22 @@
+/**
+ * deltavec: a delta-first vector database, with its WebAssembly module in the package.
+ *
+ * @packageDocumentation
+ */
+import { embeddedModule } from "./embedded.ts";
+import { type InitSource, load } from "./module.ts";
+
+export * from "./api.ts";
+
+/**
+ * Loads the WebAssembly module. To be awaited once before the first database is made; one load serves all databases, and
+ * both entries of the package. Calling it again, also while it loads, gives the same promise and ignores the source; after
+ * a failure the next call tries again.
+ *
+ * @param source - where the module comes from; by default the one that this file brings along
+ * @throws DeltaError (as a rejection) `UNSUPPORTED_PLATFORM` naming what the engine lacks, `INVALID_ARGUMENT` if the
+ * source cannot be loaded, `CORRUPT_DATA` if it is not WebAssembly, `UNSUPPORTED_VERSION` if it is another module
+ */
+export function init(source?: InitSource): Promise<void> {
+  return load(() => source ?? embeddedModule());
+}

@@ -1,0 +1,34 @@
+import { DeltaError } from "./errors.ts";
+
+/** Features that the module needs and engines got last, each with a module that is valid only with it. */
+const FEATURES: readonly (readonly [name: string, body: readonly number[]])[] = [
+  // (type (struct (field i8)))
+  ["garbage collection (WasmGC)", [1, 5, 1, 95, 1, 120, 0]],
+  // (func (result v128) (i8x16.popcnt (i8x16.splat (i32.const 0))))
+  ["SIMD", [1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]],
+  // (func (try_table))
+  ["exceptions (try_table)", [1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11]],
+];
+
+const HEADER = [0, 97, 115, 109, 1, 0, 0, 0];
+
+/** Returns what this engine lacks, in words. */
+export function missingFeatures(): string[] {
+  if (typeof WebAssembly !== "object" || typeof WebAssembly.validate !== "function") {
+    return ["WebAssembly"];
+  }
+  return FEATURES.filter(
+    ([, body]) => !WebAssembly.validate(Uint8Array.of(...HEADER, ...body)),
+  ).map(([name]) => name);
+}
+
+/** Throws an UNSUPPORTED_PLATFORM that names all that is missing, if anything is. */
+export function requirePlatform(): void {
+  const missing = missingFeatures();
+  if (missing.length > 0) {
+    throw new DeltaError(
+      "UNSUPPORTED_PLATFORM",
+      `this engine lacks ${missing.join(", ")}, which deltavec needs; see its README for the engines that do`,
+    );
+  }
+}
