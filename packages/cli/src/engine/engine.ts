@@ -1,0 +1,37 @@
+/** Where deltavec runs. */
+export type EngineName = "jvm" | "node" | "chromium";
+
+/** All engines, in the order in which reports name them. */
+export const ENGINES: readonly EngineName[] = ["jvm", "node", "chromium"];
+
+/**
+ * deltavec somewhere else: in a process or a page of its own, which does one call at a time and is idle otherwise.
+ *
+ * Every engine knows the calls `demo` ({@link DemoRequest}, reports {@link DemoEvent}s), `init`, `open`, `run` and
+ * `memory` (see `bench/protocol.ts`).
+ */
+export interface Engine {
+  readonly name: EngineName;
+  /**
+   * Does a call.
+   *
+   * @param onEvent - gets what the call reports on its way
+   * @throws Error with the engine's message
+   */
+  call<T>(method: string, params: object, onEvent?: (event: unknown) => void): Promise<T>;
+  /** Ends the process or page. */
+  close(): Promise<void>;
+}
+
+/** What an engine is asked: one line of JSON. */
+export interface Request {
+  readonly id: number;
+  readonly method: string;
+  readonly params: object;
+}
+
+/** What an engine says: one line of JSON; any number of events, then a result or an error. */
+export type Reply =
+  | { readonly id: number; readonly event: unknown }
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: string };

@@ -1,0 +1,28 @@
+/** The Node engine: calls on standard input, replies on standard output, a line of JSON each. */
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { folder } from "../data/folder.ts";
+import { messageOf } from "../errors.ts";
+import { WASM_FILE } from "../paths.ts";
+import { Calls } from "./calls.ts";
+import type { Reply, Request } from "./engine.ts";
+
+const calls = new Calls({
+  runtime: `WebAssembly on Node ${process.versions.node}`,
+  source: folder,
+  module: async () => await WebAssembly.compile(await readFile(WASM_FILE)),
+});
+
+function reply(value: Reply): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, method, params } = JSON.parse(line) as Request;
+  try {
+    const result = await calls.call(method, params, (event) => reply({ id, event }));
+    reply({ id, result: result ?? null });
+  } catch (error) {
+    reply({ id, error: messageOf(error) });
+  }
+}

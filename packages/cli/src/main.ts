@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+/** The command line: `demo` and `bench adr`. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { ENGINES, type EngineName } from "./engine/engine.ts";
+import { messageOf } from "./errors.ts";
+import { print } from "./terminal.ts";
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 1e9) {
+    throw new InvalidArgumentError("It must be a whole number of 1 or more.");
+  }
+  return value;
+}
+
+function engines(text: string): EngineName[] {
+  const names = text.split(",").map((name) => name.trim());
+  const unknown = names.find((name) => !ENGINES.includes(name as EngineName));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(
+      `${JSON.stringify(unknown)} is none; there are ${ENGINES.join(", ")}.`,
+    );
+  }
+  return ENGINES.filter((name) => names.includes(name));
+}
+
+const program = new Command("deltavec")
+  .description("A delta-first vector database: see it work, measure it.")
+  .showHelpAfterError("(--help tells the options)");
+
+program
+  .command("demo")
+  .description("load real embeddings, replay real edits, search as they come")
+  .addOption(
+    new Option("--engine <name>", "where it runs").choices(["node", "chromium", "jvm"]).default("node"),
+  )
+  .option("--edits <count>", "replay only the first edits", positive)
+  .action(async (options: { engine: EngineName; edits?: number }) => {
+    const { demo, demoData } = await import("./demo/demo.ts");
+    const { DemoView } = await import("./demo/view.ts");
+    const edits = options.edits ?? 1e9;
+    const view = new DemoView(await demoData(), edits);
+    await demo({ engine: options.engine, edits }, (event) => view.show(event));
+  });
+
+program
+  .command("bench")
+  .description("measure")
+  .command("adr")
+  .description("the operations on real data, on the JVM, Node and Chromium in one run")
+  .option("--json <file>", "write the figures to a file")
+  .option("--data <folder>", "data set (default: the full one, built on first use)")
+  .option("--engines <names>", "comma-separated", engines, [...ENGINES])
+  .option("--n <count>", "vectors in the database", positive, 10_000)
+  .option("--rounds <count>", "measured rounds", positive, 7)
+  .action(
+    async (options: {
+      json?: string;
+      data?: string;
+      engines: EngineName[];
+      n: number;
+      rounds: number;
+    }) => {
+      const { adr } = await import("./bench/adr.ts");
+      const { render } = await import("./bench/report.ts");
+      const { json, data, ...rest } = options;
+      print(render(await adr({ ...rest, json, data })));
+    },
+  );
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`deltavec: ${messageOf(error)}\n`);
+  process.exitCode = 1;
+}
