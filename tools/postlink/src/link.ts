@@ -1,0 +1,318 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "./binaryen.ts";
+import { BINDINGS } from "./bindings.ts";
+import { featureArguments } from "./features.ts";
+import type { Product } from "./product.ts";
+import {
+  byteLength,
+  type Expression,
+  exportOf,
+  type Field,
+  fieldsOf,
+  type Import,
+  importOf,
+  lists,
+  parse,
+  print,
+  signatureOf,
+} from "./wat.ts";
+
+/** What `link` is given. */
+export interface LinkInput {
+  /** TeaVM's output for the target WEBASSEMBLY_GC. */
+  readonly teavm: Uint8Array<ArrayBuffer>;
+  /** The kernels in text form: a memory import and functions with inline exports. */
+  readonly kernels: string;
+  readonly product: Product;
+  /** Directory for intermediate files, which stay there for a look. */
+  readonly workDirectory: string;
+}
+
+/** The finished module. */
+export interface LinkOutput {
+  readonly module: Uint8Array<ArrayBuffer>;
+  /** Exports of TeaVM's that were dropped. */
+  readonly dropped: readonly string[];
+  /** Imports of TeaVM's runtime that were bound. */
+  readonly bound: readonly string[];
+}
+
+/** The input is not what this program knows how to turn into the product. */
+export class LinkError extends Error {
+  override name = "LinkError";
+}
+
+/** Module name under which Java imports the kernels and what the post-link knows. */
+const OURS = "deltavec";
+const PAGE = 65536;
+/** TeaVM's start function writes the header of its heap of direct buffers, 24 bytes. Nothing ever allocates from it. */
+const BUFFER_HEAP = 64;
+
+/**
+ * Turns TeaVM's output into a module of its own: our exports, its own memory, no imports, the kernels joined.
+ *
+ * Memory layout: TeaVM's static data at 0, the empty buffer heap, then what Java learns as `dataEnd` (a multiple of 64).
+ *
+ * @throws LinkError if anything is not as expected, {@link FormatError} if the text form is not
+ */
+export function link(input: LinkInput): LinkOutput {
+  const { product, workDirectory } = input;
+  const file = (name: string) => join(workDirectory, name);
+  writeFileSync(file("teavm.wasm"), input.teavm);
+  run("wasm-dis", ...featureArguments(), file("teavm.wasm"), "-o", file("teavm.wat"));
+  const linked = rewrite(
+    readFileSync(file("teavm.wat"), "utf8"),
+    input.kernels,
+    staticData(input.teavm),
+    product,
+  );
+  writeFileSync(file("linked.wat"), linked.text);
+  const strip = ["--strip-debug", "--strip-producers", "--strip-target-features"];
+  run(
+    "wasm-opt",
+    ...featureArguments(),
+    "--closed-world",
+    ...(product.names ? ["-g"] : []),
+    file("linked.wat"),
+    ...OPTIMISATION,
+    ...(product.names ? [] : strip),
+    "-o",
+    file("linked.wasm"),
+  );
+  const module = new Uint8Array(readFileSync(file("linked.wasm")));
+  verify(module, product, product.kernelExports ? linked.kernels : []);
+  return { module, dropped: linked.dropped, bound: linked.bound };
+}
+
+/**
+ * `--gufa` follows values through the whole program, which finds most of what Java's types do not say; the second -O3 uses it.
+ * The batch kernels stay functions of their own: their loops need all registers.
+ */
+const OPTIMISATION = ["--no-inline=*Batch", "-O3", "--gufa", "--type-ssa", "-O3"];
+
+/** Bytes of static data, from the custom section in which TeaVM tells its loader. */
+function staticData(teavm: Uint8Array<ArrayBuffer>): number {
+  const [section] = WebAssembly.Module.customSections(
+    new WebAssembly.Module(teavm),
+    "teavm.memoryRequirements",
+  );
+  if (section === undefined) throw new LinkError("section teavm.memoryRequirements is missing");
+  const { dataSize } = JSON.parse(new TextDecoder().decode(section)) as { dataSize?: unknown };
+  if (typeof dataSize !== "number" || !Number.isInteger(dataSize) || dataSize < 0) {
+    throw new LinkError("section teavm.memoryRequirements has no dataSize");
+  }
+  return dataSize;
+}
+
+/** The rewriting itself, on the text form. */
+export function rewrite(
+  teavm: string,
+  kernels: string,
+  dataBytes: number,
+  product: Product,
+): { text: string; dropped: string[]; bound: string[]; kernels: string[] } {
+  const fields = fieldsOf(teavm);
+  checkData(fields, dataBytes);
+  const heapOffset = align(dataBytes, 64);
+  const dataEnd = heapOffset + BUFFER_HEAP;
+  const joined = kernelsOf(kernels);
+  checkIds(fields, joined);
+
+  const kept: string[] = [];
+  const added: string[] = [];
+  const dropped: string[] = [];
+  const bound: string[] = [];
+  let memories = 0;
+  for (const f of fields) {
+    if (f.kind === "export") {
+      const { name, kind } = exportOf(f);
+      if (product.exports.test(name)) {
+        if (kind !== "func") throw new LinkError(`export ${name} is a ${kind}, not a function`);
+        kept.push(f.text);
+      } else dropped.push(name);
+      continue;
+    }
+    if (f.kind === "memory") throw new LinkError("TeaVM defines a memory; it used to import one");
+    if (f.kind !== "import") {
+      kept.push(f.text);
+      continue;
+    }
+    const what = importOf(f);
+    const key = `${what.module}.${what.name}`;
+    if (key === "env.memory" && what.kind === "memory") {
+      memories++;
+      added.push(
+        `(memory ${what.id} ${Math.ceil(dataEnd / PAGE)} ${product.maximumPages})`,
+        `(export "memory" (memory ${what.id}))`,
+      );
+    } else if (key === "teavmMemory.heapOffset" || key === "teavmMemory.maxSize") {
+      // The same value for both: a heap that may not grow.
+      if (what.kind !== "global" || print([...what.type]) !== "(i32)")
+        throw new LinkError(`${key} is no global i32`);
+      added.push(`(global ${what.id} i32 (i32.const ${heapOffset}))`);
+    } else if (what.module === OURS) {
+      added.push(ours(what, joined, dataEnd));
+    } else {
+      const binding = what.kind === "func" ? BINDINGS.get(key) : undefined;
+      if (binding === undefined) {
+        kept.push(f.text); // dead code, or verify() complains
+      } else {
+        bound.push(key);
+        added.push(define(what, binding.body));
+      }
+    }
+  }
+  if (memories !== 1) throw new LinkError(`one import env.memory expected, found ${memories}`);
+  for (const k of joined) {
+    added.push(k.text);
+    if (product.kernelExports && k.name !== undefined)
+      added.push(`(export "${k.name}" (func ${k.id}))`);
+  }
+  const names = joined.flatMap((k) => k.name ?? []);
+  return {
+    text: `(module\n${[...kept, ...added].join("\n")}\n)\n`,
+    dropped,
+    bound,
+    kernels: names,
+  };
+}
+
+/** A function of the kernels. */
+interface Kernel {
+  /** The name it is exported under; helpers have none. */
+  readonly name: string | undefined;
+  readonly id: string;
+  readonly signature: string;
+  /** The function without its inline export. */
+  readonly text: string;
+}
+
+/** Reads the kernels: nothing but the memory import and functions, exported inline if Java may call them. */
+function kernelsOf(text: string): Kernel[] {
+  return fieldsOf(text).flatMap((f) => {
+    if (f.kind === "import" && importOf(f).kind === "memory") return [];
+    if (f.kind !== "func" || f.id === undefined) {
+      throw new LinkError(
+        `kernels: a function with an identifier expected: ${f.text.slice(0, 60)}`,
+      );
+    }
+    const items = parse(f.text) as Expression[];
+    const name = lists(items, "export")[0]?.[1];
+    if (name !== undefined && typeof name !== "string")
+      throw new LinkError(`kernels: export of ${f.id} has no name`);
+    const rest = items.filter((item) => !(Array.isArray(item) && item[0] === "export"));
+    return [
+      { name: name?.slice(1, -1), id: f.id, signature: signatureOf(items), text: print(rest) },
+    ];
+  });
+}
+
+/** The definition that takes the place of a function which Java imports from us. */
+function ours(what: Import, kernels: readonly Kernel[], dataEnd: number): string {
+  const signature = signatureOf(what.type);
+  if (what.name === "dataEnd" && signature === "() -> (i32)")
+    return define(what, `(i32.const ${dataEnd})`);
+  const kernel = kernels.find((k) => k.name === what.name);
+  if (kernel === undefined)
+    throw new LinkError(`Java imports ${OURS}.${what.name}, which is no kernel`);
+  if (what.kind !== "func" || signature !== kernel.signature) {
+    throw new LinkError(`kernel ${what.name} is ${kernel.signature}, Java imports ${signature}`);
+  }
+  // A call that only passes on: the optimiser removes it.
+  const parameters = lists([...what.type], "param").flatMap((list) => list.slice(1)).length;
+  const passed = Array.from({ length: parameters }, (_, i) => ` (local.get ${i})`).join("");
+  return define(what, `(call ${kernel.id}${passed})`);
+}
+
+function define(what: Import, body: string): string {
+  return `(func ${what.id} ${what.type.map(print).join(" ")} ${body})`;
+}
+
+/** Static data must lie where TeaVM says, or the memory layout is wrong. */
+function checkData(fields: readonly Field[], dataBytes: number): void {
+  for (const f of fields.filter((each) => each.kind === "data")) {
+    const items = (parse(f.text) as Expression[]).slice(1);
+    const place = lists(items, "i32.const")[0]?.[1];
+    const bytes = items.filter(
+      (item): item is string => typeof item === "string" && item.startsWith('"'),
+    );
+    if (typeof place !== "string")
+      throw new LinkError(`data at an unknown place: ${f.text.slice(0, 60)}`);
+    const end = Number(place) + bytes.reduce((sum, each) => sum + byteLength(each), 0);
+    if (end > dataBytes)
+      throw new LinkError(`data ends at ${end}, behind the ${dataBytes} bytes that TeaVM declares`);
+  }
+}
+
+/** No identifier of the kernels may be one of TeaVM's. */
+function checkIds(fields: readonly Field[], kernels: readonly Kernel[]): void {
+  const taken = new Set(fields.map((f) => f.id));
+  for (const k of kernels) {
+    if (taken.has(k.id)) throw new LinkError(`the kernels and TeaVM both define ${k.id}`);
+  }
+}
+
+/**
+ * Checks the finished module: no imports, only our exports, no custom sections.
+ *
+ * @param kernels names of kernels that are exported on purpose
+ */
+export function verify(
+  bytes: Uint8Array<ArrayBuffer>,
+  product: Product,
+  kernels: readonly string[],
+): void {
+  const module = new WebAssembly.Module(bytes);
+  const imports = WebAssembly.Module.imports(module).map(
+    (i) => `${i.module}.${i.name} (${i.kind})`,
+  );
+  if (imports.length > 0) {
+    throw new LinkError(
+      `the module still imports ${imports.join(", ")}. ` +
+        "Avoid what needs them in Java, or bind them in bindings.ts with a reason.",
+    );
+  }
+  const exports = WebAssembly.Module.exports(module);
+  const foreign = exports.filter((e) =>
+    e.name === "memory"
+      ? e.kind !== "memory"
+      : e.kind !== "function" || !(product.exports.test(e.name) || kernels.includes(e.name)),
+  );
+  if (foreign.length > 0)
+    throw new LinkError(`exports that are not ours: ${foreign.map((e) => e.name).join(", ")}`);
+  if (!exports.some((e) => product.exports.test(e.name)))
+    throw new LinkError("the module exports none of our functions");
+  const custom = customSections(bytes).filter((name) => !(product.names && name === "name"));
+  if (custom.length > 0) throw new LinkError(`custom sections are left: ${custom.join(", ")}`);
+}
+
+/** Names of the custom sections of a valid module. */
+function customSections(bytes: Uint8Array<ArrayBuffer>): string[] {
+  let at = 8;
+  const number = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++] as number;
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value >>> 0;
+    }
+  };
+  const names: string[] = [];
+  while (at < bytes.length) {
+    const id = bytes[at++];
+    const length = number();
+    const end = at + length;
+    if (id === 0) {
+      const nameLength = number();
+      names.push(new TextDecoder().decode(bytes.subarray(at, at + nameLength)));
+    }
+    at = end;
+  }
+  return names;
+}
+
+/** `value` rounded up to a multiple of `unit`. */
+function align(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
+}

@@ -1,0 +1,96 @@
+package dev.deltavec.wasm;
+
+import dev.deltavec.core.memory.Memory;
+
+/**
+ * What the faces read after a call: the control block of {@code docs/abi.md} and, behind it, the last error's message. It
+ * lies in the memory's first page and never moves.
+ */
+final class ControlBlock {
+  private static final int BYTES = 64;
+  private static final int OUTPUT = 0;
+  private static final int OUTPUT_BYTES = 4;
+  private static final int MESSAGE = 8;
+  private static final int MESSAGE_BYTES = 12;
+  private static final int INDEX = 16;
+  private static final int NEXT = 20;
+  private static final int LIVE = 24;
+  /** Not part of the ABI: room for an output of 8 bytes. */
+  private static final int SCRATCH = 56;
+
+  /** Room for a message: an id of 1,024 bytes and what is said of it. */
+  private static final int MESSAGE_CAPACITY = 2048 - BYTES;
+
+  private final Memory memory;
+  private final int address;
+
+  ControlBlock(Memory memory, int address) {
+    this.memory = memory;
+    this.address = address;
+  }
+
+  int address() {
+    return address;
+  }
+
+  /** First address behind the block and the message, a multiple of 64. */
+  int end() {
+    return address + BYTES + MESSAGE_CAPACITY;
+  }
+
+  void output(int output, int bytes) {
+    memory.putInt(address + OUTPUT, output);
+    memory.putInt(address + OUTPUT_BYTES, bytes);
+  }
+
+  /** Makes {@code value} the output. */
+  void output(long value) {
+    memory.putLong(address + SCRATCH, value);
+    output(address + SCRATCH, 8);
+  }
+
+  void next(int slot) {
+    memory.putInt(address + NEXT, slot);
+  }
+
+  void live(int vectors) {
+    memory.putInt(address + LIVE, vectors);
+  }
+
+  /**
+   * Stores an error.
+   *
+   * @param message its text; what does not fit is left out
+   * @param index the offending delta's position in its batch, or -1
+   */
+  void error(String message, int index) {
+    memory.putInt(address + INDEX, index);
+    memory.putInt(address + MESSAGE, address + BYTES);
+    memory.putInt(address + MESSAGE_BYTES, encode(message));
+  }
+
+  /** Writes UTF-8, a lone surrogate as U+FFFD; returns the bytes. */
+  private int encode(String text) {
+    int start = address + BYTES;
+    int at = start;
+    int limit = start + MESSAGE_CAPACITY - 4;
+    for (int i = 0; i < text.length() && at <= limit; ) {
+      int c = text.codePointAt(i);
+      i += c < 0x10000 ? 1 : 2;
+      if (c < 0x80) {
+        memory.putByte(at++, (byte) c);
+        continue;
+      }
+      if (c >= 0xd800 && c < 0xe000) {
+        c = 0xfffd;
+      }
+      int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+      memory.putByte(at++, (byte) ((0xff80 >> more) | (c >> (6 * more))));
+      while (more > 0) {
+        more--;
+        memory.putByte(at++, (byte) (0x80 | ((c >> (6 * more)) & 0x3f)));
+      }
+    }
+    return at - start;
+  }
+}

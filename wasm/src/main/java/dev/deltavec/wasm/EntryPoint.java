@@ -1,0 +1,14 @@
+package dev.deltavec.wasm;
+
+/**
+ * Where TeaVM begins. It wants a class with a {@code main}, and checks at every call whether that class is initialised, so
+ * it is not {@link Exports}.
+ */
+public final class EntryPoint {
+  private EntryPoint() {}
+
+  /** Nobody calls it: it shows TeaVM the class that has the exports. */
+  public static void main(String[] args) {
+    Exports.control();
+  }
+}

@@ -1,0 +1,55 @@
+package dev.deltavec.wasm;
+
+import org.teavm.interop.Import;
+
+/**
+ * What Java cannot say: the functions of {@code kernels.wat}, and what only the post-link knows. The post-link joins them
+ * with the module, so that a call costs as much as one of a Java method. Addresses, lengths and sizes are unsigned.
+ */
+final class Native {
+  private Native() {}
+
+  /** First free address behind the static data, a multiple of 64; what follows it in the first pages is ours. */
+  @Import(module = "deltavec", name = "dataEnd")
+  static native int dataEnd();
+
+  /** Size of the memory in pages of 64 KiB. */
+  @Import(module = "deltavec", name = "size")
+  static native int size();
+
+  /** Grows the memory by {@code pages} pages of 64 KiB; false if the platform refuses. */
+  @Import(module = "deltavec", name = "grow")
+  static native boolean grow(int pages);
+
+  /** Copies {@code bytes} bytes; the ranges may overlap. */
+  @Import(module = "deltavec", name = "copy")
+  static native void copy(int source, int target, int bytes);
+
+  /** Sets {@code bytes} bytes to zero. */
+  @Import(module = "deltavec", name = "clear")
+  static native void clear(int address, int bytes);
+
+  /** See {@link SimdKernels#dot}. */
+  @Import(module = "deltavec", name = "dot")
+  static native float dot(int a, int b, int floats);
+
+  /** See {@link SimdKernels#squaredDistance}. */
+  @Import(module = "deltavec", name = "squaredDistance")
+  static native float squaredDistance(int a, int b, int floats);
+
+  /** See {@link SimdKernels#dotBatch}. */
+  @Import(module = "deltavec", name = "dotBatch")
+  static native void dotBatch(int query, int rows, int n, int floats, int out);
+
+  /** See {@link SimdKernels#squaredDistanceBatch}. */
+  @Import(module = "deltavec", name = "squaredDistanceBatch")
+  static native void squaredDistanceBatch(int query, int rows, int n, int floats, int out);
+
+  /** See {@link SimdKernels#allFinite}. */
+  @Import(module = "deltavec", name = "allFinite")
+  static native boolean allFinite(int address, int n);
+
+  /** Ends the call with a trap. */
+  @Import(module = "deltavec", name = "trap")
+  static native void trap();
+}
