@@ -32,7 +32,9 @@ program
   .command("demo")
   .description("load real embeddings, replay real edits, search as they come")
   .addOption(
-    new Option("--engine <name>", "where it runs").choices(["node", "chromium", "jvm"]).default("node"),
+    new Option("--engine <name>", "where it runs")
+      .choices(["node", "chromium", "jvm"])
+      .default("node"),
   )
   .option("--edits <count>", "replay only the first edits", positive)
   .action(async (options: { engine: EngineName; edits?: number }) => {
@@ -67,6 +69,13 @@ program
       print(render(await adr({ ...rest, json, data })));
     },
   );
+
+// A reader that has seen enough, such as `head`, is no error; what was started is still ended in order.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") {
+    throw error;
+  }
+});
 
 try {
   await program.parseAsync();

@@ -19,6 +19,6 @@ export const JVM_JAR: string = join(ROOT, "bench", "target", "benchmarks.jar");
 
 /** Folder where the full data set is kept once it is built. */
 export function cachedData(): string {
-  const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-  return join(cache, "deltavec", "data");
+  const { XDG_CACHE_HOME } = process.env;
+  return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "deltavec", "data");
 }

@@ -1,11 +1,10 @@
 import { Presets, SingleBar } from "cli-progress";
 import pc from "picocolors";
 
-const environment = process.env;
+const { FORCE_COLOR, NO_COLOR, TERM } = process.env;
 /** Colours only on a terminal, and not where the user asks for none (no-color.org). */
 const coloured =
-  Boolean(environment["FORCE_COLOR"]) ||
-  (process.stdout.isTTY === true && !environment["NO_COLOR"] && environment["TERM"] !== "dumb");
+  Boolean(FORCE_COLOR) || (process.stdout.isTTY === true && !NO_COLOR && TERM !== "dumb");
 
 /** Functions that colour a text, or leave it as it is. */
 export const colors: ReturnType<typeof pc.createColors> = pc.createColors(coloured);
@@ -28,7 +27,10 @@ export function cut(text: string, width: number): string {
   const characters = Array.from(text);
   return characters.length <= width
     ? text
-    : `${characters.slice(0, width - 1).join("").trimEnd()}…`;
+    : `${characters
+        .slice(0, width - 1)
+        .join("")
+        .trimEnd()}…`;
 }
 
 /** A heading. */

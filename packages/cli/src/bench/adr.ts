@@ -81,7 +81,9 @@ export async function adr(options: AdrOptions): Promise<Report> {
       engines.push(engine);
       const where = name === "chromium" ? "data" : data;
       const request = { data: where, n: options.n };
-      samples.get(name)!.runtime = (await engine.call<{ runtime: string }>("open", request)).runtime;
+      samples.get(name)!.runtime = (
+        await engine.call<{ runtime: string }>("open", request)
+      ).runtime;
     }
     for (let r = 0; r < rounds; r++) {
       const warm = r >= WARM_UP_ROUNDS;
@@ -205,14 +207,15 @@ function summarizeAll(
 
 /** The figures as `--json` writes them: a key for each engine, then `sizes` and `bars`. */
 function toJson(report: Report): object {
-  const memory = Object.entries(report.memory).flatMap(([name, { total_bytes, bytes_per_vector }]) => [
-    [`memory_${name}_bytes`, total_bytes],
-    [`memory_${name}_bytes_per_vector`, bytes_per_vector],
-  ]);
+  const memory = Object.entries(report.memory).flatMap(
+    ([name, { total_bytes, bytes_per_vector }]) => [
+      [`memory_${name}_bytes`, total_bytes],
+      [`memory_${name}_bytes_per_vector`, bytes_per_vector],
+    ],
+  );
   return {
     ...report.engines,
     sizes: { ...report.sizes, ...Object.fromEntries(memory) },
     bars: report.bars,
   };
 }
-

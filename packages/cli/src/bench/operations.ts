@@ -83,9 +83,15 @@ export class AdrBench {
         return this.#time(calls, block, (i) => db.getVectorView(ids[i]!)![i % 384]!);
       }
       case "apply_sparse":
-        return this.#apply(Array.from({ length: calls }, () => this.#sparse(random)), block);
+        return this.#apply(
+          Array.from({ length: calls }, () => this.#sparse(random)),
+          block,
+        );
       case "apply_dense":
-        return this.#apply(Array.from({ length: calls }, () => this.#dense(random)), block);
+        return this.#apply(
+          Array.from({ length: calls }, () => this.#dense(random)),
+          block,
+        );
       case "batch_100": {
         const batches = Array.from({ length: calls }, () =>
           Array.from({ length: BATCH }, () => this.#sparse(random)),
@@ -150,7 +156,9 @@ export class AdrBench {
     block: number,
     random: Random,
   ): Promise<RunResult> {
-    const make = operation.endsWith("_dense") ? () => this.#dense(random) : () => this.#sparse(random);
+    const make = operation.endsWith("_dense")
+      ? () => this.#dense(random)
+      : () => this.#sparse(random);
     const deltas = Array.from({ length: calls }, make);
     switch (operation.slice(0, operation.lastIndexOf("_"))) {
       case "encode_json":

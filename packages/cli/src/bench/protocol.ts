@@ -15,8 +15,8 @@ export const K = 10;
 export const SPARSE_VALUES = 19;
 /** Deltas in a batch. */
 export const BATCH = 100;
-/** Vectors in one call while building. */
-export const BUILD_BATCH = 1_000;
+/** Vectors in one call while building: the input of a larger batch would count in the memory. */
+export const BUILD_BATCH = 250;
 
 /**
  * What is measured.

@@ -54,7 +54,7 @@ export function render(report: Report): string {
     heading("Microseconds for one call: mean, p50, p99, and the mean's ratio to the JVM's"),
     times(report, names),
     colors.dim(
-      `Build: calls of ${whole(BUILD_BATCH)} creates. Gets and applies: p50 and p99 of blocks of 64 calls.`,
+      `Build: in calls of ${BUILD_BATCH}. Gets and applies: p50 and p99 of blocks of 64 calls.`,
     ),
     "",
     heading("One delta as bytes: encode + decode, us"),

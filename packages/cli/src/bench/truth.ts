@@ -27,10 +27,15 @@ export async function groundTruth(
     );
   }
   const base = await readMatrix(source, "wordnet-384-base.f32");
-  const norms = Float64Array.from({ length: n }, (_, i) => Math.sqrt(dot(row(base, i), row(base, i))));
+  const norms = Float64Array.from({ length: n }, (_, i) =>
+    Math.sqrt(dot(row(base, i), row(base, i))),
+  );
   return Array.from({ length: queries.rows }, (_, q) => {
     const query = row(queries, q);
-    const similarity = Float64Array.from({ length: n }, (_, i) => dot(row(base, i), query) / norms[i]!);
+    const similarity = Float64Array.from(
+      { length: n },
+      (_, i) => dot(row(base, i), query) / norms[i]!,
+    );
     return Array.from(similarity.keys())
       .sort((a, b) => similarity[b]! - similarity[a]! || a - b)
       .slice(0, k);

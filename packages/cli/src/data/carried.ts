@@ -46,11 +46,7 @@ export async function readCarried(source: Source): Promise<CarriedData> {
     "wordnet-query.tsv",
     "wordnet-384-query.f32",
   );
-  const [questionTexts, questions] = await numbered(
-    source,
-    "questions.tsv",
-    "questions-384.f32",
-  );
+  const [questionTexts, questions] = await numbered(source, "questions.tsv", "questions-384.f32");
 
   const glossVectors = await readMatrix(source, "glosses-384.f32");
   const glosses = (await readTable(source, "glosses.tsv", 6)).map(

@@ -26,7 +26,12 @@ export function streamCosts(deltas: readonly VectorDelta[]): { all: Cost; kinds:
   return {
     all: cost("the stream as it is", deltas),
     kinds: groups
-      .map(([what, type]) => cost(what, deltas.filter(({ operation }) => operation.type === type)))
+      .map(([what, type]) =>
+        cost(
+          what,
+          deltas.filter(({ operation }) => operation.type === type),
+        ),
+      )
       .filter(({ count }) => count > 0),
   };
 }

@@ -1,5 +1,14 @@
 import { type CarriedData, type Edit, textId } from "../data/carried.ts";
-import { colors, cut, heading, type Progress, print, progressBar, WIDTH, whole } from "../terminal.ts";
+import {
+  colors,
+  cut,
+  heading,
+  type Progress,
+  print,
+  progressBar,
+  WIDTH,
+  whole,
+} from "../terminal.ts";
 import { otherCosts, streamCosts, VECTOR_BYTES } from "./bytes.ts";
 import { replayedDeltas, replayedEdits } from "./deltas.ts";
 import type { DemoEvent, Hit, KindTiming } from "./events.ts";
@@ -72,7 +81,10 @@ export class DemoView {
       case "checkpoint":
         this.#stopBar();
         if (this.#checkpoints++ === 0) {
-          print(heading("  edits   vectors   recall@10   search   ") + colors.dim("all 200 queries, against exact search"));
+          print(
+            heading("  edits   vectors   recall@10   search   ") +
+              colors.dim("all 200 queries, against exact search"),
+          );
         }
         print(
           `${whole(event.edits).padStart(7)} ${whole(event.live).padStart(9)} ` +
@@ -107,16 +119,25 @@ export class DemoView {
     after: boolean,
   ): void {
     hits.forEach(({ id, score }, i) => {
-      const kind = this.#changed.get(id);
-      const mark = !after || kind === undefined ? "" : kind === "create" ? "new" : "edited";
-      const gone = !after && kind === "delete";
+      const mark = this.#mark(id, after);
       const text = texts.get(id) ?? `(${id.replace("-", " ")}, whose text is not carried)`;
-      const room = WIDTH - 19 - (mark === "" && !gone ? 0 : 9);
-      const shown = cut(text, room).padEnd(room);
-      const tail = gone ? colors.red("  deleted") : colors.green(mark === "" ? "" : `  ${mark}`);
-      const head = colors.dim((i === 0 ? label : "").padEnd(7));
-      print(`    ${head} ${score.toFixed(3)} ${after ? shown : colors.dim(shown)}${tail}`.trimEnd());
+      const room = WIDTH - 18 - (mark === undefined ? 0 : 9);
+      const shown = cut(text, room);
+      const padded = mark === undefined ? shown : shown.padEnd(room);
+      const head = colors.dim((i === 0 ? label : "").padEnd(6));
+      print(
+        `    ${head} ${score.toFixed(3)} ${after ? padded : colors.dim(padded)}${mark === undefined ? "" : `  ${mark}`}`,
+      );
     });
+  }
+
+  /** What the edits did, or will do, to a vector. */
+  #mark(id: string, after: boolean): string | undefined {
+    const kind = this.#changed.get(id);
+    if (!after) {
+      return kind === "delete" ? colors.red("deleted") : undefined;
+    }
+    return kind === undefined ? undefined : colors.green(kind === "create" ? "new" : "edited");
   }
 
   #showDone(event: Extract<DemoEvent, { type: "done" }>): void {
@@ -136,7 +157,9 @@ export class DemoView {
     const count = kinds.reduce((sum, [, kind]) => sum + kind.count, 0);
     const ms = kinds.reduce((sum, [, kind]) => sum + kind.ms, 0);
     print();
-    print(`${heading("Deltas applied one at a time")}${colors.dim(`, ${whole(event.searches)} searches between, ${event.searchUs.toFixed(0)} us each`)}`);
+    print(
+      `${heading("Deltas applied one at a time")}${colors.dim(`, ${whole(event.searches)} searches between, ${event.searchUs.toFixed(0)} us each`)}`,
+    );
     print(rate("all", { count, ms }, ""));
     for (const [name, timing, note] of kinds) {
       if (timing.count > 0) {
@@ -150,8 +173,13 @@ export class DemoView {
     print(
       `${heading("Bytes of a delta")}${colors.dim(`, and its ratio to sending the vector (${whole(VECTOR_BYTES)} bytes)`)}`,
     );
-    for (const { what, count: n, bytes } of [all, ...costs.map((c) => ({ ...c, what: `  ${c.what}` }))]) {
-      print(`  ${what.padEnd(36)} ${whole(n).padStart(6)} ${whole(bytes).padStart(7)}${ratio(bytes)}`);
+    for (const { what, count: n, bytes } of [
+      all,
+      ...costs.map((c) => ({ ...c, what: `  ${c.what}` })),
+    ]) {
+      print(
+        `  ${what.padEnd(36)} ${whole(n).padStart(6)} ${whole(bytes).padStart(7)}${ratio(bytes)}`,
+      );
     }
     print(colors.dim("  edits of other kinds, by example"));
     for (const { what, bytes } of otherCosts()) {

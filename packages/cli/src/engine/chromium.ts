@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { existsSync, rmSync } from "node:fs";
+import { mkdtemp, readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -38,8 +38,8 @@ const HEADERS = {
 
 /** Finds Chromium: `CHROMIUM`, else where it usually is. */
 function findChromium(): string {
-  const given = process.env["CHROMIUM"];
-  const found = given === undefined ? PLACES.find((place) => existsSync(place)) : given;
+  const { CHROMIUM } = process.env;
+  const found = CHROMIUM ?? PLACES.find((place) => existsSync(place));
   if (found === undefined || !existsSync(found)) {
     throw new UsageError(
       "Chromium was not found; install it, or name its program in the variable CHROMIUM",
@@ -52,12 +52,10 @@ function findChromium(): string {
 export class ChromiumHost {
   readonly #server: Server;
   readonly #context: BrowserContext;
-  readonly #profile: string;
 
-  private constructor(server: Server, context: BrowserContext, profile: string) {
+  private constructor(server: Server, context: BrowserContext) {
     this.#server = server;
     this.#context = context;
-    this.#profile = profile;
   }
 
   /**
@@ -77,6 +75,8 @@ export class ChromiumHost {
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const profile = await mkdtemp(join(tmpdir(), "deltavec-chromium-"));
+    // Also when the program is interrupted: the driver ends the browser then.
+    process.once("exit", () => rmSync(profile, { recursive: true, force: true }));
     try {
       const context = await chromium.launchPersistentContext(profile, {
         executablePath,
@@ -85,10 +85,9 @@ export class ChromiumHost {
         chromiumSandbox: process.getuid?.() !== 0,
         args: FLAGS,
       });
-      return new ChromiumHost(server, context, profile);
+      return new ChromiumHost(server, context);
     } catch (error) {
       server.close();
-      await rm(profile, { recursive: true, force: true });
       throw new UsageError(`Chromium does not start: ${messageOf(error)}`);
     }
   }
@@ -100,11 +99,11 @@ export class ChromiumHost {
     return await PageEngine.open(page, `http://127.0.0.1:${port}/`);
   }
 
-  /** Ends browser and server, and removes the profile. */
+  /** Ends browser and server. */
   async close(): Promise<void> {
     await this.#context.close();
+    this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
-    await rm(this.#profile, { recursive: true, force: true });
   }
 }
 
@@ -132,10 +131,10 @@ class PageEngine implements Engine {
   async call<T>(method: string, params: object, onEvent?: (event: unknown) => void): Promise<T> {
     this.#onEvent = onEvent;
     try {
-      return (await this.#page.evaluate(
-        ([name, given]) => globalThis.deltavecCall(name, given),
-        [method, params] as const,
-      )) as T;
+      return (await this.#page.evaluate(([name, given]) => globalThis.deltavecCall(name, given), [
+        method,
+        params,
+      ] as const)) as T;
     } catch (error) {
       throw new Error(`chromium: ${messageOf(error).replace(/^page\.evaluate: /, "")}`);
     }
@@ -166,7 +165,8 @@ async function serve(
   data: string,
 ): Promise<{ type: string; body: Uint8Array | string }> {
   if (url === "/") {
-    const body = '<!doctype html><title>deltavec</title><script type="module" src="/main.js"></script>';
+    const body =
+      '<!doctype html><title>deltavec</title><script type="module" src="/main.js"></script>';
     return { type: "text/html", body };
   }
   if (url === "/main.js") {

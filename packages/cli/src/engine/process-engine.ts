@@ -116,8 +116,8 @@ export function startJvm(): Engine {
   if (!existsSync(JVM_JAR)) {
     throw new UsageError("the JVM engine is not built; ./mvnw -DskipTests package builds it");
   }
-  const home = process.env["JAVA_HOME"];
-  const java = home ? join(home, "bin", "java") : "java";
+  const { JAVA_HOME } = process.env;
+  const java = JAVA_HOME ? join(JAVA_HOME, "bin", "java") : "java";
   return new ProcessEngine("jvm", java, [
     "--add-modules=jdk.incubator.vector",
     "--enable-native-access=ALL-UNNAMED",
