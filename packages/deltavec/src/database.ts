@@ -179,7 +179,8 @@ export class DeltaVectorDB {
    * Returns a vector's current values without copying them: a view on the database's memory.
    *
    * The view is valid until the next call of any method of this database, which may change the values, move the vector,
-   * or grow the memory (the view's length becomes 0 then). Never write to it. Copy what is to be kept.
+   * or grow the memory (the view's length becomes 0 then). It may be given to that call, but not to `applyDeltas`. Never
+   * write to it. Copy what is to be kept.
    *
    * @param id - the vector's id
    * @returns `dimensions` floats, or null if there is no such vector. O(1)
@@ -239,7 +240,7 @@ export class DeltaVectorDB {
   search(query: Float32Array, k: number): SearchResult[] {
     const instance = this.#instance;
     instance.check();
-    let floats = query instanceof Float32Array ? query : this.#queryOf(query);
+    let floats = query instanceof Float32Array && query.length > 0 ? query : this.#queryOf(query);
     if (!Number.isInteger(k) || k < 1) {
       throw invalid(`k must be a whole number of 1 or more, not ${describe(k)}`);
     }

@@ -49,7 +49,7 @@ export class DeltaError extends Error {
   /** What kind of error this is. */
   readonly code: DeltaErrorCode;
   /** Position of the offending delta in the batch given to `applyDeltas`, from 0; absent elsewhere. */
-  readonly index?: number;
+  declare readonly index?: number;
 
   /**
    * @param code - what kind of error

@@ -282,7 +282,7 @@ export class FrameWriter {
   }
 
   #floats(id: string, name: string, value: Float32Array): Float32Array {
-    if (value instanceof Float32Array) {
+    if (value instanceof Float32Array && value.length > 0) {
       return value;
     }
     const floats = toFloats(value);
@@ -407,6 +407,9 @@ export function writeId(target: FrameTarget, id: string): number {
 export function toFloats(list: unknown): Float32Array | string {
   if (!isList(list)) {
     return `must be a Float32Array, not ${describe(list)}`;
+  }
+  if (ArrayBuffer.isView(list) && (list.buffer as { detached?: boolean }).detached === true) {
+    return "must be a view on memory that is there: the database's has grown, or it was transferred";
   }
   for (let i = 0; i < list.length; i++) {
     if (typeof list[i] !== "number") {

@@ -1,0 +1,57 @@
+import { badInput } from "./bad-input.ts";
+import type { Bench, Face, Harness, Open } from "./face.ts";
+import { lifecycle } from "./lifecycle.ts";
+import { metadata } from "./metadata.ts";
+import { model } from "./model.ts";
+import { operations } from "./operations.ts";
+import { search } from "./search.ts";
+import { subscriptions } from "./subscriptions.ts";
+import { views } from "./views.ts";
+
+/** What a face cannot be asked for. */
+export interface SuiteOptions {
+  /** The face's callers are typed: leave out values that their types do not allow. */
+  readonly typed?: boolean;
+  /** The face is another process's: leave out subscriptions and views on memory. */
+  readonly remote?: boolean;
+  /** Random histories to try. Default 100. */
+  readonly runs?: number;
+}
+
+/**
+ * The behaviour of a database, whatever engine runs it: registers all tests. Tests run one after the other; the
+ * databases that a test opens are closed behind it.
+ *
+ * @param harness - what runs the tests
+ * @param open - makes an empty database
+ */
+export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptions = {}): void {
+  const opened: Face[] = [];
+  const bench: Bench = {
+    test: (name, body) =>
+      harness.test(name, async () => {
+        try {
+          await body();
+        } finally {
+          for (const db of opened.splice(0)) {
+            await db.close();
+          }
+        }
+      }),
+    open: async (given) => {
+      const db = await open(given);
+      opened.push(db);
+      return db;
+    },
+  };
+  operations(bench);
+  metadata(bench);
+  badInput(bench, options.typed ?? false);
+  if (!options.remote) {
+    subscriptions(bench);
+    views(bench);
+  }
+  search(bench);
+  lifecycle(bench);
+  model(bench, options.runs ?? 100);
+}
