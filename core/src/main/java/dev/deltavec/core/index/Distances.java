@@ -8,8 +8,8 @@ import dev.deltavec.core.memory.Memory;
 
 /**
  * Distances from one row to many slots, smaller is closer, never NaN: 1 - cosine (0 to 2), minus
- * the dot product, or the squared Euclidean distance. What overflows float in the kernels is
- * computed once more in double, and clamped.
+ * the dot product, or the Euclidean distance. What overflows float in the kernels is computed once
+ * more in double, and clamped.
  */
 public final class Distances {
   /** The most slots that one batch takes. */
@@ -18,8 +18,12 @@ public final class Distances {
   /** Products of inverse norms over this mean dot products too small for float. */
   private static final float TINY_NORMS = 1e30f;
 
+  /** Squared distances below this have lost digits, or all of them. */
+  private static final float TINY_SQUARE = 1e-30f;
+
   private static final int COSINE = 0;
   private static final int DOT = 1;
+  private static final int EUCLIDEAN = 2;
 
   private final Image image;
   private final Memory memory;
@@ -103,9 +107,11 @@ public final class Distances {
         kernels.squaredDistanceBatch(query, rows, n, stride, out);
         for (int i = 0, end = n << 2; i < end; i += 4) {
           float squared = memory.getFloat(out + i);
-          if (!(squared <= Float.MAX_VALUE)) {
-            memory.putFloat(out + i, (float) clamp(squaredInDouble(memory.getInt(rows + i))));
-          }
+          memory.putFloat(
+              out + i,
+              squared >= TINY_SQUARE && squared <= Float.MAX_VALUE
+                  ? (float) Math.sqrt(squared)
+                  : (float) clamp(distanceInDouble(memory.getInt(rows + i))));
         }
       }
     }
@@ -117,20 +123,25 @@ public final class Distances {
   }
 
   /**
+   * Returns by what factor a distance must be smaller to count as clearly smaller, for the
+   * diversity of links.
+   */
+  float alpha() {
+    // Cosine distances grow with the square of the angle, as squared distances do.
+    return metric == EUCLIDEAN ? 1.0488f : 1.1f;
+  }
+
+  /**
    * Turns a distance into the score that users see.
    *
    * @param distance a result of {@link #batch}
-   * @param slot the slot it was measured to; the query is still set
    * @return cosine similarity in -1 to 1, dot product, or Euclidean distance
    */
-  float score(float distance, int slot) {
+  float score(float distance) {
     return switch (metric) {
       case COSINE -> Math.max(-1, 1 - distance);
       case DOT -> 0 - distance;
-      default ->
-          distance < Float.MAX_VALUE && (distance > 1e-30f || distance == 0)
-              ? (float) Math.sqrt(distance)
-              : (float) clamp(Math.sqrt(squaredInDouble(image.vector(slot))));
+      default -> distance;
     };
   }
 
@@ -147,13 +158,13 @@ public final class Distances {
     return sum;
   }
 
-  private double squaredInDouble(int row) {
+  private double distanceInDouble(int row) {
     double sum = 0;
     for (int i = 0, end = stride << 2; i < end; i += 4) {
       double difference = (double) memory.getFloat(query + i) - memory.getFloat(row + i);
       sum += difference * difference;
     }
-    return sum;
+    return Math.sqrt(sum);
   }
 
   private static double clamp(double x) {

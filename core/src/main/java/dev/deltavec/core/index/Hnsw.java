@@ -18,7 +18,8 @@ import dev.deltavec.core.memory.Memory;
  *
  * <ul>
  *   <li><i>select</i>: a candidate is taken unless a taken one is closer to it, by the factor
- *       {@link #ALPHA}, than the node is; then the nearest rejected ones fill up to {@code fill}.
+ *       {@link Distances#alpha}, than the node is; then the nearest rejected ones fill up to {@code
+ *       fill}.
  *   <li><i>link</i>: where a list overflows, <i>select</i> thins it, but no node that has {@code
  *       floor} links or fewer loses one if that can be helped. What is dropped goes on both sides.
  *   <li><i>remove</i>: the former neighbours are joined to each other, pairwise, nearest first,
@@ -36,9 +37,6 @@ import dev.deltavec.core.memory.Memory;
  * fail: {@link #prepare} gets what they need.
  */
 public final class Hnsw {
-  /** How much closer a taken neighbour must be to reject a candidate. */
-  static final float ALPHA = 1.1f;
-
   /** The links that a node may gain by one join. */
   private static final int JOIN_GAIN = 2;
 
@@ -76,6 +74,7 @@ public final class Hnsw {
   private final int joinLimit;
 
   private final int efConstruction;
+  private final float alpha;
   private final int levelThreshold;
   private long random;
 
@@ -111,6 +110,7 @@ public final class Hnsw {
     this.heap = image.heap();
     this.distances = distances;
     m = options.hnswM();
+    alpha = distances.alpha();
     layer0Cap = 2 * m;
     fill = Math.max(2, 3 * m / 4);
     floor = Math.max(1, 3 * m / 8);
@@ -190,19 +190,19 @@ public final class Hnsw {
     return UPPER_HEADER + level * (4 + 4 * m);
   }
 
-  private void append(int node, int layer, int neighbour) {
-    int degree = degree(node, layer);
-    memory.putInt(links(node, layer) + (degree << 2), neighbour);
-    setDegree(node, layer, degree + 1);
+  private void append(int from, int layer, int to) {
+    int degree = degree(from, layer);
+    memory.putInt(links(from, layer) + (degree << 2), to);
+    setDegree(from, layer, degree + 1);
   }
 
-  private void drop(int node, int layer, int neighbour) {
-    int list = links(node, layer);
-    int last = degree(node, layer) - 1;
+  private void drop(int from, int layer, int to) {
+    int list = links(from, layer);
+    int last = degree(from, layer) - 1;
     for (int i = 0; i <= last; i++) {
-      if (memory.getInt(list + (i << 2)) == neighbour) {
+      if (memory.getInt(list + (i << 2)) == to) {
         memory.putInt(list + (i << 2), memory.getInt(list + (last << 2)));
-        setDegree(node, layer, last);
+        setDegree(from, layer, last);
         return;
       }
     }
@@ -551,7 +551,7 @@ public final class Hnsw {
       distances.batch(chosen + (from << 2), n);
       for (int i = 0; i < n; i++) {
         float toTaken = distances.get(i);
-        if (toTaken + (ALPHA - 1) * Math.abs(toTaken) < toNode) {
+        if (toTaken + (alpha - 1) * Math.abs(toTaken) < toNode) {
           return false;
         }
       }

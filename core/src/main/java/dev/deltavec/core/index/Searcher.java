@@ -129,7 +129,7 @@ public final class Searcher {
     for (int i = 0; i < n; i++) {
       int slot = Keys.slot(found[i]);
       int record = records + i * RECORD_BYTES;
-      memory.putFloat(record, distances.score(Keys.distance(found[i]), slot));
+      memory.putFloat(record, distances.score(Keys.distance(found[i])));
       memory.putInt(record + 4, image.id(slot));
       memory.putInt(record + 8, image.idBytes(slot));
       memory.putInt(record + 12, slot);

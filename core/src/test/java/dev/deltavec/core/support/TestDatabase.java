@@ -84,8 +84,7 @@ public final class TestDatabase implements AutoCloseable {
       int record = database.output() + 16 * i;
       hits.add(
           new Hit(
-              text(memory.getInt(record + 4), memory.getInt(record + 8)),
-              memory.getFloat(record)));
+              text(memory.getInt(record + 4), memory.getInt(record + 8)), memory.getFloat(record)));
     }
     return hits;
   }
