@@ -40,11 +40,11 @@ export const BINDINGS: ReadonlyMap<string, Binding> = new Map([
       reason: `${CLASS} Asked once; both answers lead to strings that are never read.`,
     },
   ],
-  ["wasm:js-string.fromCharCode", { body: NON_NULL, reason: `${CLASS} Names of the classes.` }],
-  [
-    "wasm:js-string.fromCharCodeArray",
-    { body: NON_NULL, reason: `${CLASS} Names of the classes.` },
-  ],
-  ["wasm:js-string.substring", { body: NON_NULL, reason: `${CLASS} Names of the classes.` }],
-  ["wasm:js-string.concat", { body: NON_NULL, reason: `${CLASS} Names of the classes.` }],
+]);
+
+/**
+ * Functions of TeaVM's whose bodies are replaced, by the names they are exported under. They must be there.
+ */
+export const EXPORT_BODIES: ReadonlyMap<string, Binding> = new Map([
+  ["teavm.stringToJs", { body: NON_NULL, reason: `${CLASS} It makes their names.` }],
 ]);
