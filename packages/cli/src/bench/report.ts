@@ -46,7 +46,7 @@ export function render(report: Report): string {
     heading("deltavec bench adr"),
     colors.dim(
       `${whole(about.n)} vectors x 384, M=${SETTINGS.hnswM}, efConstruction=${SETTINGS.hnswEfConstruction}, ` +
-        `efSearch=${SETTINGS.hnswEfSearch}, ${about.rounds} rounds, ${about.queries} queries`,
+        `efSearch=${SETTINGS.hnswEfSearch}, rounds: ${about.rounds}, queries: ${about.queries}`,
     ),
     colors.dim(about.machine),
     ...names.map((name) => colors.dim(`${TITLES[name].padEnd(9)} ${about.runtimes[name]}`)),
@@ -184,7 +184,7 @@ function maybe(us: number | undefined): string {
 
 /** Microseconds with three digits or so. */
 function time(us: number): string {
-  if (us >= 1e5) {
+  if (us >= 1000) {
     return whole(us);
   }
   return us >= 100 ? us.toFixed(0) : us >= 10 ? us.toFixed(1) : us.toFixed(2);

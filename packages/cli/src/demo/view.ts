@@ -62,7 +62,7 @@ export class DemoView {
         );
         print(
           `  replay    ${whole(this.#edits.length)} real edits` +
-            colors.dim("  (WordNet 3.0 to 3.1, then documentation 2013 to 2021)"),
+            colors.dim("  (WordNet 3.0 to 3.1; documentation, 2013 to 2021)"),
         );
         print();
         return;
@@ -149,8 +149,8 @@ export class DemoView {
     }
 
     const kinds: [string, KindTiming, string][] = [
-      ["creates", event.creates, "linked into the graph"],
-      ["updates", event.updates, "all 384 values"],
+      ["creates", event.creates, "with the graph"],
+      ["updates", event.updates, "384 values"],
       ["metadata only", event.metadataOnly, ""],
       ["deletes", event.deletes, ""],
     ];
@@ -199,7 +199,7 @@ export class DemoView {
 function rate(name: string, { count, ms }: KindTiming, note: string): string {
   const each = `${((1000 * ms) / count).toFixed(1)} us each`;
   const second = `${whole((1000 * count) / ms)} a second`;
-  return `  ${name.padEnd(18)} ${whole(count).padStart(6)} ${second.padStart(20)} ${each.padStart(15)}  ${colors.dim(note)}`.trimEnd();
+  return `  ${name.padEnd(18)} ${whole(count).padStart(6)} ${second.padStart(19)} ${each.padStart(15)}  ${colors.dim(note)}`.trimEnd();
 }
 
 function ratio(bytes: number): string {
