@@ -1,0 +1,372 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { run } from "../src/binaryen.ts";
+import { EXPORT_BODIES } from "../src/bindings.ts";
+import { FEATURES, featureArguments } from "../src/features.ts";
+import { LinkError, type LinkOutput, link, verify } from "../src/link.ts";
+import { MODULE, type Product } from "../src/product.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "postlink-"));
+after(() => rmSync(directory, { recursive: true }));
+
+const KERNELS = `(module
+  (import "env" "memory" (memory $memory 1))
+  (func $twice (param $x i32) (result i32) (i32.add (local.get $x) (local.get $x)))
+  (func $four (export "four") (param $x i32) (result i32)
+    (call $twice (call $twice (local.get $x)))))`;
+
+/** What every output of TeaVM has, as far as the post-link is concerned. */
+const COMMON = `
+  (import "env" "memory" (memory $memory 17 32768))
+  (import "teavmMemory" "heapOffset" (global $heapOffset i32))
+  (import "teavmMemory" "maxSize" (global $maxSize i32))`;
+const STRINGS = [...EXPORT_BODIES.keys()]
+  .map(
+    (name, i) =>
+      `(func $s${i} (export "${name}") (param externref) (result externref) (local.get 0))`,
+  )
+  .join("\n");
+
+/** Makes a module that looks like TeaVM's output. */
+function teavm(
+  body: string,
+  imports = "",
+  requirements = '{"dataSize":100}',
+  common = COMMON,
+  strings = STRINGS,
+): Uint8Array<ArrayBuffer> {
+  writeFileSync(join(directory, "in.wat"), `(module ${common} ${imports} ${strings} ${body})`);
+  run(
+    "wasm-as",
+    ...featureArguments(),
+    join(directory, "in.wat"),
+    "-o",
+    join(directory, "in.wasm"),
+  );
+  const name = new TextEncoder().encode("teavm.memoryRequirements");
+  const content = new TextEncoder().encode(requirements);
+  const section = [0, 1 + name.length + content.length, name.length, ...name, ...content];
+  assert.ok(section.length < 128);
+  return new Uint8Array([
+    ...readFileSync(join(directory, "in.wasm")),
+    ...(requirements === "" ? [] : section),
+  ]);
+}
+
+function linked(
+  input: Uint8Array<ArrayBuffer>,
+  product: Product = MODULE,
+  kernels = KERNELS,
+): LinkOutput {
+  return link({ teavm: input, kernels, product, workDirectory: directory });
+}
+
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  dv_f(): number;
+  four(x: number): number;
+}
+
+function exportsOf(module: Uint8Array<ArrayBuffer>): Exports {
+  return new WebAssembly.Instance(new WebAssembly.Module(module)).exports as unknown as Exports;
+}
+
+/** Links and calls the export `dv_f`. */
+function result(input: Uint8Array<ArrayBuffer>): number {
+  return exportsOf(linked(input).module).dv_f();
+}
+
+const F = '(func (export "dv_f") (result i32) (i32.const 7))';
+
+function refusal(input: Uint8Array<ArrayBuffer>, kernels = KERNELS): string {
+  try {
+    linked(input, MODULE, kernels);
+  } catch (error) {
+    assert.ok(error instanceof LinkError, String(error));
+    return error.message;
+  }
+  return assert.fail("nothing was refused");
+}
+
+test("our exports and the memory stay, all others go", () => {
+  const output = linked(teavm(`${F} (func (export "main")) (tag (export "teavm.javaException"))`));
+  const names = WebAssembly.Module.exports(new WebAssembly.Module(output.module)).map(
+    (e) => e.name,
+  );
+  assert.deepEqual(names.sort(), ["dv_f", "memory"]);
+  assert.deepEqual(
+    output.dropped.includes("main") && output.dropped.includes("teavm.javaException"),
+    true,
+  );
+});
+
+test("the module needs no imports", () => {
+  assert.deepEqual(WebAssembly.Module.imports(new WebAssembly.Module(linked(teavm(F)).module)), []);
+});
+
+test("an export of ours that is no function is refused", () => {
+  const input = teavm(`${F} (global (export "dv_g") i32 (i32.const 1))`);
+  assert.match(refusal(input), /dv_g is a global/);
+});
+
+test("a module without any of our exports is refused", () => {
+  assert.match(refusal(teavm('(func (export "main"))')), /none of our functions/);
+});
+
+test("an unknown import that is called is refused by name", () => {
+  const input = teavm(
+    '(func (export "dv_f") (result f64) (call $now))',
+    '(import "teavmDate" "currentTimeMillis" (func $now (result f64)))',
+  );
+  assert.match(refusal(input), /teavmDate\.currentTimeMillis/);
+});
+
+test("an unknown import that nothing of ours calls goes away", () => {
+  const input = teavm(
+    `${F} (func (export "other") (result f64) (call $now))`,
+    '(import "teavmDate" "currentTimeMillis" (func $now (result f64)))',
+  );
+  assert.deepEqual(WebAssembly.Module.imports(new WebAssembly.Module(linked(input).module)), []);
+});
+
+test("a known import is bound", () => {
+  const input = teavm(
+    '(func (export "dv_f") (result i32) (i32.trunc_f64_s (call $sqrt (f64.const 49))))',
+    '(import "teavmMath" "sqrt" (func $sqrt (param f64) (result f64)))',
+  );
+  assert.deepEqual(linked(input).bound, ["teavmMath.sqrt"]);
+  assert.equal(result(input), 7);
+});
+
+test("Java calls a kernel that it imports", () => {
+  const input = teavm(
+    '(func (export "dv_f") (result i32) (call $four (i32.const 3)))',
+    '(import "deltavec" "four" (func $four (param i32) (result i32)))',
+  );
+  assert.equal(result(input), 12);
+});
+
+test("an import of a kernel that is not there is refused", () => {
+  assert.match(
+    refusal(teavm(F, '(import "deltavec" "five" (func $five))')),
+    /deltavec\.five, which is no kernel/,
+  );
+});
+
+test("a helper of the kernels is no kernel", () => {
+  const imports = '(import "deltavec" "twice" (func $two (param i32) (result i32)))';
+  assert.match(refusal(teavm(F, imports)), /deltavec\.twice, which is no kernel/);
+});
+
+test("an import of a kernel with another signature is refused", () => {
+  const imports = '(import "deltavec" "four" (func $four (param i32 i32) (result i32)))';
+  assert.match(
+    refusal(teavm(F, imports)),
+    /four is \(i32\) -> \(i32\), Java imports \(i32 i32\) -> \(i32\)/,
+  );
+});
+
+test("kernels that define anything but functions are refused", () => {
+  assert.match(
+    refusal(teavm(F), "(module (global $g i32 (i32.const 0)))"),
+    /a function with an identifier/,
+  );
+});
+
+test("kernels with an identifier of TeaVM's are refused", () => {
+  // Disassembly without names numbers the functions.
+  assert.match(refusal(teavm(F), "(module (func $0))"), /both define \$0/);
+});
+
+test("Java learns where its data ends", () => {
+  const input = teavm(
+    '(func (export "dv_f") (result i32) (call $dataEnd))',
+    '(import "deltavec" "dataEnd" (func $dataEnd (result i32)))',
+  );
+  assert.equal(result(input), 128 + 64); // 100 bytes of data, the header of the buffer heap
+});
+
+test("data behind the declared size is refused", () => {
+  assert.match(refusal(teavm(`${F} (data (i32.const 98) "abc")`)), /data ends at 101/);
+});
+
+test("data up to the declared size is accepted", () => {
+  assert.equal(result(teavm(`${F} (data (i32.const 97) "abc")`)), 7);
+});
+
+for (const requirements of ["", "{}", '{"dataSize":-1}', '{"dataSize":"1"}']) {
+  test(`memory requirements of ${requirements || "nothing"} are refused`, () => {
+    assert.match(refusal(teavm(F, "", requirements)), /teavm\.memoryRequirements/);
+  });
+}
+
+test("a heap of direct buffers that may grow is refused", () => {
+  const input = teavm(
+    '(func (export "dv_f") (result i32) (call $resized) (i32.const 7))',
+    '(import "teavmMemory" "notifyHeapResized" (func $resized))',
+  );
+  assert.match(refusal(input), /teavmMemory\.notifyHeapResized/);
+});
+
+test("a memory of TeaVM's own is refused", () => {
+  assert.match(refusal(teavm(F, "", undefined, "(memory 1)")), /defines a memory/);
+});
+
+test("a module without a memory is refused", () => {
+  assert.match(refusal(teavm(F, "", undefined, "")), /one import env\.memory expected, found 0/);
+});
+
+test("output without the functions that are replaced is refused", () => {
+  const input = teavm(F, "", undefined, COMMON, "");
+  assert.match(refusal(input), /must export each of teavm\.stringToJs/);
+});
+
+test("the memory begins with a page and may grow to the product's maximum", () => {
+  const { module } = linked(teavm(F), { ...MODULE, maximumPages: 3 });
+  const { memory } = exportsOf(module);
+  assert.equal(memory.buffer.byteLength, 65536);
+  assert.equal(memory.grow(2), 1);
+  assert.throws(() => memory.grow(1), RangeError);
+});
+
+test("kernels are exported where the product asks for it", () => {
+  const { module } = linked(teavm(F), { ...MODULE, kernelExports: true });
+  assert.equal(exportsOf(module).four(3), 12);
+});
+
+test("no custom section is left", () => {
+  const { module } = linked(teavm(F));
+  const names = ["name", "producers", "target_features", "teavm.memoryRequirements"];
+  const found = names.filter(
+    (name) => WebAssembly.Module.customSections(new WebAssembly.Module(module), name).length,
+  );
+  assert.deepEqual(found, []);
+});
+
+test("a module with a custom section is not passed", () => {
+  const { module } = linked(teavm(F));
+  assert.throws(
+    () => verify(new Uint8Array([...module, 0, 2, 1, 97]), MODULE, []),
+    /custom sections are left: a/,
+  );
+});
+
+test("a module with a foreign export is not passed", () => {
+  const { module } = linked(teavm(F), { ...MODULE, kernelExports: true });
+  assert.throws(() => verify(module, MODULE, []), /not ours: four/);
+});
+
+test("only features that engines have are enabled", () => {
+  const later = [
+    "custom-descriptors",
+    "compact-imports",
+    "relaxed-simd",
+    "threads",
+    "shared-everything",
+    "memory64",
+  ];
+  later.push(
+    "stack-switching",
+    "strings",
+    "fp16",
+    "custom-page-sizes",
+    "multimemory",
+    "wide-arithmetic",
+  );
+  assert.deepEqual(
+    later.filter((name) => FEATURES.has(name)),
+    [],
+  );
+});
+
+test("the list of features begins with nothing, so what is not on it is off", () => {
+  assert.equal(featureArguments()[0], "--mvp-features");
+  assert.ok(featureArguments().every((argument) => !/^(-all|--all-features)$/.test(argument)));
+});
+
+test("output that needs a feature not on the list is refused", () => {
+  writeFileSync(
+    join(directory, "in.wat"),
+    "(module (memory 1 1 shared) (func (drop (i32.atomic.load (i32.const 0)))))",
+  );
+  run("wasm-as", "--enable-threads", join(directory, "in.wat"), "-o", join(directory, "in.wasm"));
+  assert.throws(
+    () =>
+      run(
+        "wasm-opt",
+        ...featureArguments(),
+        join(directory, "in.wasm"),
+        "-o",
+        join(directory, "out.wasm"),
+      ),
+    /threads|atomic|shared/i,
+  );
+});
+
+/** Runs the command line; its exit code and all it printed. */
+function cli(...args: string[]): { code: number; text: string } {
+  const main = join(import.meta.dirname, "../src/main.ts");
+  try {
+    return {
+      code: 0,
+      text: execFileSync(process.execPath, [main, ...args], { encoding: "utf8", stdio: "pipe" }),
+    };
+  } catch (error) {
+    const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string };
+    return { code: status, text: stdout + stderr };
+  }
+}
+
+function files(): string[] {
+  writeFileSync(join(directory, "teavm-in.wasm"), teavm(F));
+  writeFileSync(join(directory, "kernels.wat"), KERNELS);
+  return [
+    `--teavm=${join(directory, "teavm-in.wasm")}`,
+    `--kernels=${join(directory, "kernels.wat")}`,
+  ];
+}
+
+test("the command line writes the module and tells its size", () => {
+  const out = join(directory, "cli.wasm");
+  const { code, text } = cli(...files(), `--out=${out}`);
+  assert.equal(code, 0, text);
+  assert.ok(WebAssembly.validate(readFileSync(out)));
+  assert.match(text, new RegExp(`${readFileSync(out).length} bytes, \\d+ gzip`));
+});
+
+test("the command line does nothing when nothing has changed", () => {
+  const args = [...files(), `--out=${join(directory, "again.wasm")}`];
+  cli(...args);
+  assert.match(cli(...args).text, /up to date/);
+});
+
+test("the command line links again when the kernels have changed", () => {
+  const args = [...files(), `--out=${join(directory, "changed.wasm")}`];
+  cli(...args);
+  writeFileSync(join(directory, "kernels.wat"), KERNELS.replace("i32.add", "i32.mul"));
+  assert.doesNotMatch(cli(...args).text, /up to date/);
+});
+
+test("the command line fails where the module is too large", () => {
+  const { code, text } = cli(...files(), `--out=${join(directory, "large.wasm")}`, "--max-gzip=10");
+  assert.equal(code, 1);
+  assert.match(text, /are more than the 10 allowed/);
+});
+
+test("the command line fails for an unknown product", () => {
+  const { code, text } = cli(
+    ...files(),
+    `--out=${join(directory, "x.wasm")}`,
+    "--product=nonsense",
+  );
+  assert.equal(code, 1);
+  assert.match(text, /module, test, profile/);
+});
+
+test("the command line fails without an output", () => {
+  assert.deepEqual(cli(...files()), { code: 1, text: "postlink: option --out is missing\n" });
+});
