@@ -28,9 +28,6 @@ export class AdrBench {
   readonly #queries: Matrix;
   readonly #module: () => Promise<WebAssembly.Module>;
   #db: DeltaVectorDB | undefined;
-  /** What the calls gave: keeps the engine from leaving them out. */
-  sink = 0;
-
   private constructor(base: Matrix, queries: Matrix, module: () => Promise<WebAssembly.Module>) {
     this.#base = base;
     this.#queries = queries;
@@ -64,7 +61,7 @@ export class AdrBench {
     return new AdrBench({ ...base, rows: n, values }, queries, module);
   }
 
-  /** Measures one operation. What it needs is made before the clock starts. */
+  /** Measures one operation. */
   async run({ operation, calls, block, seed }: RunRequest): Promise<RunResult> {
     const random = new Random(seed);
     switch (operation) {
@@ -73,31 +70,46 @@ export class AdrBench {
       case "search":
         return this.#search(calls, block);
       case "get_copy": {
-        const ids = this.#ids(calls, random);
         const db = this.#opened();
-        return this.#time(calls, block, (i) => db.getVector(ids[i]!)![i % 384]!);
+        return time(
+          calls,
+          block,
+          () => this.#id(random),
+          (id) => db.getVector(id)![7]!,
+        );
       }
       case "get_view": {
-        const ids = this.#ids(calls, random);
         const db = this.#opened();
-        return this.#time(calls, block, (i) => db.getVectorView(ids[i]!)![i % 384]!);
+        return time(
+          calls,
+          block,
+          () => this.#id(random),
+          (id) => db.getVectorView(id)![7]!,
+        );
       }
-      case "apply_sparse":
-        return this.#apply(
-          Array.from({ length: calls }, () => this.#sparse(random)),
-          block,
-        );
-      case "apply_dense":
-        return this.#apply(
-          Array.from({ length: calls }, () => this.#dense(random)),
-          block,
-        );
-      case "batch_100": {
-        const batches = Array.from({ length: calls }, () =>
-          Array.from({ length: BATCH }, () => this.#sparse(random)),
-        );
+      case "apply_sparse": {
         const db = this.#opened();
-        return this.#time(calls, block, (i) => db.applyDeltas(batches[i]!).length);
+        return time(
+          calls,
+          block,
+          () => this.#sparse(random),
+          (delta) => db.applyDelta(delta).length,
+        );
+      }
+      case "apply_dense": {
+        const db = this.#opened();
+        return time(
+          calls,
+          block,
+          () => this.#dense(random),
+          (delta) => db.applyDelta(delta).length,
+        );
+      }
+      case "batch_100": {
+        const db = this.#opened();
+        const batch = (): VectorDelta[] =>
+          Array.from({ length: BATCH }, () => this.#sparse(random));
+        return time(calls, block, batch, (deltas) => db.applyDeltas(deltas).length);
       }
       default:
         return await this.#codec(operation, calls, block, random);
@@ -136,18 +148,11 @@ export class AdrBench {
   #search(calls: number, block: number): RunResult {
     const db = this.#opened();
     const queries = Array.from({ length: this.#queries.rows }, (_, i) => row(this.#queries, i));
-    const result = this.#time(
-      calls,
-      block,
-      (i) => db.search(queries[i % queries.length]!, K).length,
-    );
+    let next = 0;
+    const turn = (): Float32Array => queries[next++ % queries.length]!;
+    const result = time(calls, block, turn, (query) => db.search(query, K).length);
     const hits = queries.map((query) => db.search(query, K).map(({ id }) => Number(id.slice(1))));
     return { ...result, hits };
-  }
-
-  #apply(deltas: readonly VectorDelta[], block: number): RunResult {
-    const db = this.#opened();
-    return this.#time(deltas.length, block, (i) => db.applyDelta(deltas[i]!).length);
   }
 
   async #codec(
@@ -159,36 +164,38 @@ export class AdrBench {
     const make = operation.endsWith("_dense")
       ? () => this.#dense(random)
       : () => this.#sparse(random);
-    const deltas = Array.from({ length: calls }, make);
     switch (operation.slice(0, operation.lastIndexOf("_"))) {
       case "encode_json":
-        return this.#time(calls, block, (i) => toJson(deltas[i]!).length);
-      case "decode_json": {
-        const texts = deltas.map(toJson);
-        return this.#time(calls, block, (i) => fromJson(texts[i]!).vectorId.length);
-      }
+        return time(calls, block, make, (delta) => toJson(delta).length);
+      case "decode_json":
+        return time(
+          calls,
+          block,
+          () => toJson(make()),
+          (text) => fromJson(text).vectorId.length,
+        );
       case "clone":
-        return this.#time(calls, block, (i) => structuredClone(deltas[i]!).vectorId.length);
+        return time(calls, block, make, (delta) => structuredClone(delta).vectorId.length);
       case "encode_frame": {
         const writer = new FrameWriter(new PlainTarget());
-        return this.#time(calls, block, (i) => {
+        return time(calls, block, make, (delta) => {
           writer.begin();
-          writer.append(deltas[i]!, -1, undefined);
+          writer.append(delta, -1, undefined);
           return writer.length;
         });
       }
       case "decode_frame":
-        return this.#decodeFrames(deltas, block);
+        return await this.#decodeFrames(calls, block, make);
       default:
         throw new Error(`unknown operation ${operation}`);
     }
   }
 
   /** Frames that lie in linear memory already: check, decode, apply, without the face's work. */
-  async #decodeFrames(deltas: readonly VectorDelta[], block: number): Promise<RunResult> {
+  async #decodeFrames(calls: number, block: number, make: () => VectorDelta): Promise<RunResult> {
     const instance = new Instance(await this.#module(), {
       dimensions: this.#base.columns,
-      maxVectors: deltas.length,
+      maxVectors: calls,
       ...SETTINGS,
       checkpointInterval: 100,
       metric: 0,
@@ -198,8 +205,8 @@ export class AdrBench {
     const writer = new FrameWriter(instance);
     const us: number[] = [];
     const known = new Set<string>();
-    for (let from = 0; from < deltas.length; from += block) {
-      const some = deltas.slice(from, from + block);
+    for (let done = 0; done < calls; done += block) {
+      const some = Array.from({ length: block }, make);
       for (const { vectorId: id } of some) {
         if (!known.has(id)) {
           known.add(id);
@@ -227,22 +234,8 @@ export class AdrBench {
     return { us };
   }
 
-  #time(calls: number, block: number, call: (i: number) => number): RunResult {
-    const us: number[] = [];
-    let sum = 0;
-    for (let i = 0; i < calls; ) {
-      const start = performance.now();
-      for (let j = 0; j < block; j++, i++) {
-        sum += call(i);
-      }
-      us.push((1000 * (performance.now() - start)) / block);
-    }
-    this.sink += sum;
-    return { us };
-  }
-
-  #ids(count: number, random: Random): string[] {
-    return Array.from({ length: count }, () => vectorId(random.below(this.#base.rows)));
+  #id(random: Random): string {
+    return vectorId(random.below(this.#base.rows));
   }
 
   #sparse(random: Random): VectorDelta {
@@ -265,4 +258,33 @@ export class AdrBench {
     }
     return this.#db;
   }
+}
+
+/** What the calls gave: keeps the engine from leaving them out. */
+export let sink = 0;
+
+/**
+ * Times calls by the block. What a block needs is made just before it, as in use: it is still in the caches.
+ *
+ * @param make - makes what one call needs
+ * @param call - the measured call; returns a number that depends on its work
+ */
+function time<T>(
+  calls: number,
+  block: number,
+  make: () => T,
+  call: (what: T) => number,
+): RunResult {
+  const us: number[] = [];
+  for (let done = 0; done < calls; done += block) {
+    const needed = Array.from({ length: block }, make);
+    let sum = 0;
+    const start = performance.now();
+    for (let i = 0; i < block; i++) {
+      sum += call(needed[i]!);
+    }
+    us.push((1000 * (performance.now() - start)) / block);
+    sink += sum;
+  }
+  return { us };
 }
