@@ -1,8 +1,14 @@
 package dev.deltavec.core;
 
 import dev.deltavec.core.delta.Frame;
-import dev.deltavec.core.delta.FrameReader;
 import dev.deltavec.core.delta.Utf8;
+import dev.deltavec.core.history.Compactor;
+import dev.deltavec.core.history.DeltaLog;
+import dev.deltavec.core.history.Fold;
+import dev.deltavec.core.history.History;
+import dev.deltavec.core.history.Merge;
+import dev.deltavec.core.history.Replica;
+import dev.deltavec.core.history.Versions;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.image.StateDigest;
@@ -14,6 +20,7 @@ import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One database: deltas go in as frames in linear memory, vectors and search results are read from
@@ -37,7 +44,16 @@ public final class Database implements AutoCloseable {
   public static final int ID_BYTES = 8;
 
   /** Bytes of the output of {@link #stats}. */
-  public static final int STATS_BYTES = 80;
+  public static final int STATS_BYTES = 96;
+
+  /** Bytes of the output of {@link #compact}. */
+  public static final int COMPACTION_BYTES = 40;
+
+  /** Bytes of the output of {@link #merge} before the rejected frames. */
+  public static final int MERGED_BYTES = 16;
+
+  /** Bytes of the output of {@link #chain} before its records. */
+  public static final int CHAIN_BYTES = 32;
 
   private final DatabaseOptions options;
   private final int dimensions;
@@ -48,16 +64,18 @@ public final class Database implements AutoCloseable {
   private final IdMap idMap;
   private final Hnsw graph;
   private final Searcher searcher;
-  private final FrameReader frame;
-  private final Journal journal;
+  private final Writer writer;
   private final Buffer out;
-  private final Buffer indices;
+  private final @Nullable DeltaLog log;
+  private final @Nullable Past past;
   private int outputBytes;
   private int next;
-  private int sequence;
-  private long lastTime;
-  private double applied;
+  private int nextCompaction;
   private boolean closed;
+
+  /** What a database with history has besides. */
+  private record Past(
+      History history, Merge merge, Replica replica, Compactor compactor, Fold fold) {}
 
   /**
    * An empty database.
@@ -80,14 +98,25 @@ public final class Database implements AutoCloseable {
       Distances distances = new Distances(image, kernels, options.metric());
       graph = new Hnsw(image, distances, options);
       searcher = new Searcher(image, distances, graph);
+      log = options.history() ? new DeltaLog(image) : null;
+      writer = new Writer(options, image, kernels, idMap, graph, log);
+      past = log == null ? null : past(log);
     } catch (DeltaException e) {
       heap.close();
       throw e;
     }
-    frame = new FrameReader(memory);
-    journal = new Journal(image);
     out = new Buffer(heap);
-    indices = new Buffer(heap);
+  }
+
+  private Past past(DeltaLog kept) {
+    Fold fold = new Fold(image, dimensions, options.grid());
+    History history = new History(image, kept, fold);
+    return new Past(
+        history,
+        new Merge(image, kernels, idMap, kept, fold, options),
+        new Replica(image, idMap, kept),
+        new Compactor(image, kept, history, fold),
+        fold);
   }
 
   /** Returns the options the database was made with. */
@@ -169,320 +198,35 @@ public final class Database implements AutoCloseable {
           ErrorCode.INVALID_ARGUMENT,
           "a batch of " + count + " deltas; " + MAX_BATCH + " is the most");
     }
+    outputBytes = 0;
+    writer.apply(frames, bytes, count, now, out.reserve(count * APPLIED_BYTES));
     outputBytes = count * APPLIED_BYTES;
-    int record = out.reserve(outputBytes);
-    int sequenceBefore = sequence;
-    long timeBefore = lastTime;
-    int index = 0;
-    try {
-      int at = frames;
-      for (; index < count; index++, record += APPLIED_BYTES) {
-        frame.read(frames, at, frames + bytes);
-        applyFrame(now, record);
-        at = frame.end();
-      }
-      if (at != frames + bytes) {
-        throw new DeltaException(
-            ErrorCode.CORRUPT_DATA, "bytes are left over behind the last of " + count + " deltas");
-      }
-    } catch (DeltaException e) {
-      rollBack();
-      sequence = sequenceBefore;
-      lastTime = timeBefore;
-      outputBytes = 0;
-      throw new DeltaException(
-          e.code(), count > 1 ? "delta " + index + ": " + e.getMessage() : e.getMessage(), index);
+    if (options.maxHistoryBytes() != 0) {
+      keepBudget();
     }
-    commit();
-    applied += count;
     return count;
   }
 
-  private void applyFrame(long now, int record) {
-    int hash = idMap.hash(frame.id(), frame.idBytes());
-    int slot = idMap.find(frame.id(), frame.idBytes(), hash);
-    int operation = frame.operation();
-    if (operation == Frame.CREATE) {
-      if (slot >= 0) {
-        throw new DeltaException(ErrorCode.VECTOR_EXISTS, "vector " + id() + " exists already");
+  private void keepBudget() {
+    DeltaLog kept = requireHistory();
+    long budget = options.maxHistoryBytes();
+    // A quarter of slack, so that not every delta compacts.
+    if (kept.deltaBytes() + kept.checkpointBytes() > budget && kept.arrived() >= nextCompaction) {
+      try {
+        compactAll(0, Integer.MAX_VALUE, budget - (budget >>> 2));
+      } catch (DeltaException e) {
+        // Out of memory: the budget is a wish, the deltas are in; the next try comes later.
       }
-    } else if (slot < 0) {
-      throw new DeltaException(ErrorCode.VECTOR_NOT_FOUND, "there is no vector " + id());
+      nextCompaction = kept.arrived() + Math.max(16, kept.deltas() >>> 3);
     }
-    long newest = slot < 0 ? 0 : image.newestTime(slot);
-    long time = frame.time();
-    if (time < 0) {
-      time = Math.max(Math.max(now, lastTime), newest);
-      if (time >= Frame.TIME_LIMIT) {
-        throw new DeltaException(
-            ErrorCode.INVALID_ARGUMENT, "the clock stands at " + now + ", beyond 48 bits");
-      }
-    } else if (time < newest) {
-      throw new DeltaException(
-          ErrorCode.OUT_OF_ORDER,
-          "timestamp "
-              + time
-              + " lies before the newest delta of vector "
-              + id()
-              + ", at "
-              + newest);
-    }
-    switch (operation) {
-      case Frame.CREATE -> slot = create(hash);
-      case Frame.SPARSE -> sparse(slot);
-      case Frame.DENSE -> dense(slot);
-      case Frame.SCALE -> scale(slot);
-      case Frame.OFFSET -> offset(slot);
-      default -> delete(slot);
-    }
-    if (frame.metadata() != 0) {
-      patchMetadata(slot);
-    }
-    sequence++;
-    lastTime = Math.max(lastTime, time);
-    if (operation != Frame.DELETE) {
-      image.setNewest(slot, time, sequence);
-    }
-    memory.putLong(record, time);
-    memory.putInt(record + 8, sequence);
-    memory.putInt(record + 12, operation == Frame.SPARSE ? frame.count() : 0);
-  }
-
-  private int create(int hash) {
-    checkVector();
-    if (image.live() >= options.maxVectors()) {
-      throw new DeltaException(
-          ErrorCode.CAPACITY_EXCEEDED,
-          "no room for vector "
-              + id()
-              + ": the database holds its "
-              + options.maxVectors()
-              + " vectors");
-    }
-    int slot = image.occupy(frame.id(), frame.idBytes(), hash);
-    try {
-      graph.prepare(slot);
-    } catch (DeltaException e) {
-      image.release(slot);
-      throw e;
-    }
-    idMap.add(slot);
-    image.addLive(1);
-    journal.created(slot);
-    int vector = image.vector(slot);
-    memory.copy(frame.values(), vector, dimensions << 2);
-    image.updateNorm(slot);
-    return slot;
-  }
-
-  private void sparse(int slot) {
-    int n = frame.count();
-    if (n > dimensions) {
-      throw new DeltaException(
-          ErrorCode.INVALID_ARGUMENT,
-          n + " indices for vector " + id() + ", which has " + dimensions + " dimensions");
-    }
-    int list = indices.reserve(n << 2);
-    frame.decodeIndices(list);
-    if (n > 0) {
-      int last = memory.getInt(list + ((n - 1) << 2)); // they ascend
-      if (Integer.compareUnsigned(last, dimensions) >= 0) {
-        throw new DeltaException(
-            ErrorCode.INVALID_ARGUMENT,
-            "index "
-                + Integer.toUnsignedString(last)
-                + " of vector "
-                + id()
-                + " is not below "
-                + dimensions);
-      }
-    }
-    checkFinite(n);
-    journal.changing(slot, list, n);
-    int vector = image.vector(slot);
-    int value = frame.values();
-    for (int i = 0, end = n << 2; i < end; i += 4) {
-      memory.putInt(vector + (memory.getInt(list + i) << 2), memory.getInt(value + i));
-    }
-    image.updateNorm(slot);
-  }
-
-  private void dense(int slot) {
-    checkVector();
-    journal.changing(slot);
-    memory.copy(frame.values(), image.vector(slot), dimensions << 2);
-    image.updateNorm(slot);
-  }
-
-  private void scale(int slot) {
-    checkFinite(1);
-    float factor = memory.getFloat(frame.values());
-    journal.changing(slot);
-    int vector = image.vector(slot);
-    for (int i = vector, end = vector + (dimensions << 2); i != end; i += 4) {
-      memory.putFloat(i, memory.getFloat(i) * factor);
-    }
-    checkResult(slot);
-  }
-
-  private void offset(int slot) {
-    checkFinite(1);
-    float amount = memory.getFloat(frame.values());
-    journal.changing(slot);
-    int vector = image.vector(slot);
-    for (int i = vector, end = vector + (dimensions << 2); i != end; i += 4) {
-      memory.putFloat(i, memory.getFloat(i) + amount);
-    }
-    checkResult(slot);
-  }
-
-  private void delete(int slot) {
-    if (frame.metadata() != 0) {
-      throw new DeltaException(
-          ErrorCode.INVALID_ARGUMENT, "the delete of vector " + id() + " carries metadata");
-    }
-    journal.deleting(slot);
-    idMap.remove(slot);
-    image.addLive(-1);
-  }
-
-  private void patchMetadata(int slot) {
-    if (frame.metadataBytes() > MAX_METADATA_BYTES) {
-      throw metadataTooLong();
-    }
-    byte[] merged =
-        MergePatch.apply(metadataOf(slot), bytes(frame.metadata(), frame.metadataBytes()));
-    if (merged.length > MAX_METADATA_BYTES) {
-      throw metadataTooLong();
-    }
-    image.setMetadataBlock(slot, image.newMetadata(merged));
-    journal.metadataReplaced();
-  }
-
-  private DeltaException metadataTooLong() {
-    return new DeltaException(
-        ErrorCode.INVALID_ARGUMENT,
-        "metadata of vector " + id() + " is longer than " + MAX_METADATA_BYTES + " bytes");
-  }
-
-  private byte[] metadataOf(int slot) {
-    int block = image.metadataBlock(slot);
-    return block == 0 ? new byte[0] : bytes(block + 4, memory.getInt(block));
-  }
-
-  private byte[] bytes(int address, int n) {
-    byte[] copy = new byte[n];
-    for (int i = 0; i < n; i++) {
-      copy[i] = memory.getByte(address + i);
-    }
-    return copy;
-  }
-
-  private void checkVector() {
-    if (frame.count() != dimensions) {
-      throw new DeltaException(
-          ErrorCode.DIMENSION_MISMATCH,
-          "vector "
-              + id()
-              + " is given "
-              + Integer.toUnsignedString(frame.count())
-              + " values, not "
-              + dimensions);
-    }
-    checkFinite(dimensions);
-  }
-
-  private void checkFinite(int n) {
-    if (!kernels.allFinite(frame.values(), n)) {
-      int i = 0;
-      while (Float.isFinite(memory.getFloat(frame.values() + (i << 2)))) {
-        i++;
-      }
-      throw new DeltaException(
-          ErrorCode.NOT_FINITE,
-          "value "
-              + i
-              + " of the "
-              + Frame.name(frame.operation())
-              + " of vector "
-              + id()
-              + " is not finite");
-    }
-  }
-
-  private void checkResult(int slot) {
-    if (!kernels.allFinite(image.vector(slot), dimensions)) {
-      throw new DeltaException(
-          ErrorCode.NOT_FINITE,
-          "the "
-              + Frame.name(frame.operation())
-              + " makes a value of vector "
-              + id()
-              + " overflow");
-    }
-    image.updateNorm(slot);
-  }
-
-  /** Returns the id of the current frame, for messages: quoted, and cut if it is long. */
-  private String id() {
-    String text = Utf8.decode(memory, frame.id(), frame.idBytes());
-    return text.length() <= 80 ? "\"" + text + "\"" : "\"" + text.substring(0, 77) + "...\"";
-  }
-
-  /** Makes the batch final: from here on nothing can fail. */
-  private void commit() {
-    int entries = journal.size();
-    for (int i = 0; i < entries; i++) {
-      int slot = journal.slot(i);
-      switch (journal.kind(i)) {
-        case Journal.DELETED -> {
-          if (graph.contains(slot)) {
-            graph.remove(slot);
-          } else {
-            graph.discard(slot); // created in this batch too
-          }
-          image.release(slot);
-        }
-        case Journal.CREATED -> {
-          // Linked below, when all vectors have their final values.
-        }
-        default -> image.freeMetadata(journal.replacedMetadata(i));
-      }
-    }
-    for (int i = 0; i < entries; i++) {
-      if (journal.kind(i) == Journal.CREATED && image.occupied(journal.slot(i))) {
-        graph.insert(journal.slot(i));
-      }
-    }
-    journal.clear();
-  }
-
-  private void rollBack() {
-    for (int i = journal.size() - 1; i >= 0; i--) {
-      int slot = journal.slot(i);
-      switch (journal.kind(i)) {
-        case Journal.CREATED -> {
-          idMap.remove(slot);
-          graph.discard(slot);
-          image.release(slot);
-          image.addLive(-1);
-        }
-        case Journal.DELETED -> {
-          idMap.add(slot);
-          image.addLive(1);
-        }
-        default -> journal.restore(i);
-      }
-    }
-    journal.clear();
   }
 
   // ---------------------------------------------------------------- reading
 
-  private int slotOf(int id, int idBytes) {
+  private int subjectOf(int id, int idBytes) {
     requireOpen();
     return idBytes < 1 || idBytes > Frame.MAX_ID_BYTES
-        ? -1
+        ? IdMap.ABSENT
         : idMap.find(id, idBytes, idMap.hash(id, idBytes));
   }
 
@@ -494,7 +238,7 @@ public final class Database implements AutoCloseable {
    * @return the address of {@link #stride} floats, or 0 if there is no such vector
    */
   public int find(int id, int idBytes) {
-    int slot = slotOf(id, idBytes);
+    int slot = subjectOf(id, idBytes);
     return slot < 0 ? 0 : image.vector(slot);
   }
 
@@ -506,7 +250,7 @@ public final class Database implements AutoCloseable {
    * @return false if there is no such vector
    */
   public boolean metadata(int id, int idBytes) {
-    int slot = slotOf(id, idBytes);
+    int slot = subjectOf(id, idBytes);
     outputBytes = 0;
     if (slot < 0) {
       return false;
@@ -549,6 +293,14 @@ public final class Database implements AutoCloseable {
 
   private int search(int query, int floats, int k, int efSearch, boolean exact) {
     requireOpen();
+    checkQuery(query, floats, k, efSearch);
+    int ef = efSearch == 0 ? options.hnswEfSearch() : efSearch;
+    int found = searcher.search(query, floats, k, ef, exact, out);
+    outputBytes = found * Searcher.RECORD_BYTES;
+    return found;
+  }
+
+  private void checkQuery(int query, int floats, int k, int efSearch) {
     if (k < 1) {
       throw new DeltaException(ErrorCode.INVALID_ARGUMENT, "k must be 1 or more, not " + k);
     }
@@ -564,10 +316,6 @@ public final class Database implements AutoCloseable {
     if (!kernels.allFinite(query, floats)) {
       throw new DeltaException(ErrorCode.NOT_FINITE, "the query has a value that is not finite");
     }
-    int ef = efSearch == 0 ? options.hnswEfSearch() : efSearch;
-    int found = searcher.search(query, floats, k, ef, exact, out);
-    outputBytes = found * Searcher.RECORD_BYTES;
-    return found;
   }
 
   /**
@@ -612,10 +360,13 @@ public final class Database implements AutoCloseable {
     putDouble(record + 32, image.graphBytes() + graph.upperBytes());
     putDouble(record + 40, image.slotAndTextBytes());
     putDouble(record + 48, idMap.bytes());
-    putDouble(record + 56, applied);
+    putDouble(record + 56, writer.applied());
     memory.putInt(record + 64, graph.topLevel());
     memory.putInt(record + 68, image.stride());
-    memory.putLong(record + 72, 0);
+    putDouble(record + 72, log == null ? 0 : log.deltaBytes());
+    putDouble(record + 80, log == null ? 0 : log.checkpointBytes());
+    memory.putInt(record + 88, log == null ? 0 : log.deltas());
+    memory.putInt(record + 92, log == null ? 0 : log.checkpoints());
     outputBytes = STATS_BYTES;
   }
 
@@ -630,6 +381,400 @@ public final class Database implements AutoCloseable {
   public long digest() {
     requireOpen();
     return StateDigest.of(image, dimensions);
+  }
+
+  // ---------------------------------------------------------------- the past
+
+  private DeltaLog requireHistory() {
+    requireOpen();
+    if (log == null) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT, "the database keeps no history (option history)");
+    }
+    return log;
+  }
+
+  private Past requirePast() {
+    requireHistory();
+    if (past == null) {
+      throw new IllegalStateException("a log without its readers");
+    }
+    return past;
+  }
+
+  /**
+   * Reads a vector as it was. O(checkpoints + interval x dimensions)
+   *
+   * @param id address of the id's UTF-8 bytes
+   * @param idBytes their number
+   * @param time Unix milliseconds; all deltas up to and of this millisecond count
+   * @return the address of {@link #stride} floats, or 0 if the vector did not live then
+   * @throws DeltaException {@code HISTORY_COMPACTED}
+   */
+  public int findAt(int id, int idBytes, long time) {
+    Past p = requirePast();
+    int subject = subjectOf(id, idBytes);
+    return subject != IdMap.ABSENT && p.history().compose(subject, time) ? p.history().row() : 0;
+  }
+
+  /**
+   * Reads a vector's metadata as it was; otherwise as {@link #findAt}. Output: as {@link
+   * #metadata}.
+   *
+   * @return false if the vector did not live then
+   */
+  public boolean metadataAt(int id, int idBytes, long time) {
+    outputBytes = 0;
+    if (findAt(id, idBytes, time) == 0) {
+      return false;
+    }
+    byte[] json = requirePast().fold().metadata();
+    int at = out.reserve(json.length);
+    for (int i = 0; i < json.length; i++) {
+      memory.putByte(at + i, json[i]);
+    }
+    outputBytes = json.length;
+    return true;
+  }
+
+  /**
+   * Finds the vectors that were closest to a query at a time, exactly. O(ids ever seen x (interval
+   * x dimensions)); otherwise as {@link #search}, with -1 in place of the slot of a vector that
+   * lives no more.
+   *
+   * @throws DeltaException {@code HISTORY_COMPACTED} if any vector's history begins later
+   */
+  public int searchAt(int query, int floats, int k, long time) {
+    Past p = requirePast();
+    checkQuery(query, floats, k, 0);
+    searcher.begin(query, floats, k);
+    for (int slot = 0, limit = image.slotLimit(); slot < limit; slot++) {
+      measureAt(p.history(), slot, time);
+    }
+    for (int grave = 0, limit = image.graveLimit(); grave < limit; grave++) {
+      measureAt(p.history(), ~grave, time);
+    }
+    int found = searcher.end(out);
+    outputBytes = found * Searcher.RECORD_BYTES;
+    return found;
+  }
+
+  private void measureAt(History history, int subject, long time) {
+    if (image.occupied(subject) && history.compose(subject, time)) {
+      searcher.offer(subject, history.row());
+    }
+  }
+
+  /**
+   * Lists a vector's deltas. Output: {@link #CHAIN_BYTES} bytes: number of deltas, number of
+   * checkpoints, bytes of both in the log (double), time of the horizon (64 bits, -1 for none),
+   * whether the vector lives, 0; then for each delta, oldest first, a word that is 1 if a
+   * checkpoint stands behind it, and its frame with floats.
+   *
+   * @return false if the id is not known
+   */
+  public boolean chain(int id, int idBytes) {
+    DeltaLog kept = requireHistory();
+    History history = requirePast().history();
+    int subject = subjectOf(id, idBytes);
+    outputBytes = 0;
+    if (subject == IdMap.ABSENT) {
+      return false;
+    }
+    int deltas = 0;
+    int checkpoints = 0;
+    long bytes = 0;
+    long bound = CHAIN_BYTES;
+    long horizon = -1;
+    for (int entry = image.head(subject); entry != 0; entry = kept.previous(entry)) {
+      bytes += kept.entryBytes(entry);
+      if (kept.isCheckpoint(entry)) {
+        checkpoints++;
+        horizon = kept.isHorizon(entry) ? kept.time(entry) : -1;
+      } else {
+        deltas++;
+        bound += 4 + history.plainBound(entry);
+      }
+    }
+    int start = reserve(bound);
+    int[] entries = new int[deltas];
+    int[] covered = new int[deltas];
+    int i = deltas;
+    int behind = 0;
+    for (int entry = image.head(subject); entry != 0; entry = kept.previous(entry)) {
+      if (kept.isCheckpoint(entry)) {
+        behind = 1;
+      } else {
+        entries[--i] = entry;
+        covered[i] = behind;
+        behind = 0;
+      }
+    }
+    memory.putInt(start, deltas);
+    memory.putInt(start + 4, checkpoints);
+    putDouble(start + 8, bytes);
+    memory.putLong(start + 16, horizon);
+    memory.putInt(start + 24, subject >= 0 ? 1 : 0);
+    memory.putInt(start + 28, 0);
+    int at = start + CHAIN_BYTES;
+    for (i = 0; i < deltas; i++) {
+      memory.putInt(at, covered[i]);
+      at = history.writePlain(subject, entries[i], at + 4);
+    }
+    outputBytes = at - start;
+    return true;
+  }
+
+  private int reserve(long bytes) {
+    if (bytes > 1 << 30) {
+      throw new DeltaException(ErrorCode.OUT_OF_MEMORY, "an output of " + bytes + " bytes");
+    }
+    return out.reserve((int) bytes);
+  }
+
+  /**
+   * Returns how many deltas have come in so far: the number that the next one will have for {@link
+   * #read}.
+   */
+  public int arrived() {
+    return requireHistory().arrived();
+  }
+
+  /**
+   * Reads deltas in the order they came in. Output: their frames with floats.
+   *
+   * @param from the number of the first, 0 or what {@link #next} said
+   * @param maxBytes stops before the output gets longer, but never before one delta
+   * @return how many were read; those compacted away are passed over. {@link #next} says where to
+   *     go on
+   */
+  public int read(int from, int maxBytes) {
+    DeltaLog kept = requireHistory();
+    History history = requirePast().history();
+    long bound = 0;
+    int to = Math.max(0, from);
+    int first = to;
+    for (; to < kept.arrived(); to++) {
+      int entry = kept.arrival(to);
+      int bytes = entry == 0 ? 0 : history.plainBound(entry);
+      if (bound != 0 && bound + bytes > maxBytes) {
+        break;
+      }
+      bound += bytes;
+    }
+    int start = reserve(bound);
+    int at = start;
+    int n = 0;
+    for (int i = first; i < to; i++) {
+      int entry = kept.arrival(i);
+      if (entry != 0) {
+        at = history.writePlain(subjectOfEntry(kept, entry), entry, at);
+        n++;
+      }
+    }
+    next = to;
+    outputBytes = at - start;
+    return n;
+  }
+
+  private int subjectOfEntry(DeltaLog kept, int entry) {
+    int id = kept.id(entry);
+    int bytes = kept.idBytes(entry);
+    return idMap.find(id, bytes, idMap.hash(id, bytes));
+  }
+
+  /**
+   * Compacts history: what lies before a time becomes one checkpoint for each vector. Output:
+   * {@link #COMPACTION_BYTES} bytes: chains that have a new horizon, deltas merged, bytes of
+   * history before and after (doubles), newest horizon (64 bits, -1 for none), 0.
+   *
+   * @param id address of the id of the one vector to compact, or 0 for all
+   * @param idBytes its length
+   * @param before Unix milliseconds; deltas of this time or later stay. {@code Long.MAX_VALUE} for
+   *     no bound
+   * @param keepLast how many of each vector's newest deltas stay in any case
+   * @param maxBytes bytes of history to come down to by giving up the oldest, or -1
+   * @throws DeltaException {@code VECTOR_NOT_FOUND}, {@code OUT_OF_MEMORY}
+   */
+  public void compact(int id, int idBytes, long before, int keepLast, long maxBytes) {
+    DeltaLog kept = requireHistory();
+    Compactor compactor = requirePast().compactor();
+    double bytesBefore = kept.deltaBytes() + kept.checkpointBytes();
+    compactor.begin();
+    if (id != 0) {
+      int subject = subjectOf(id, idBytes);
+      if (subject == IdMap.ABSENT) {
+        throw new DeltaException(
+            ErrorCode.VECTOR_NOT_FOUND,
+            "there is no vector \"" + Utf8.decode(memory, id, idBytes) + "\"");
+      }
+      compactor.compact(subject, before, keepLast, false);
+    } else {
+      compactAll(before, keepLast, maxBytes);
+    }
+    int record = out.reserve(COMPACTION_BYTES);
+    memory.putInt(record, compactor.chains());
+    memory.putInt(record + 4, compactor.deltas());
+    putDouble(record + 8, bytesBefore);
+    putDouble(record + 16, kept.deltaBytes() + kept.checkpointBytes());
+    memory.putLong(record + 24, compactor.horizon());
+    memory.putLong(record + 32, 0);
+    outputBytes = COMPACTION_BYTES;
+  }
+
+  private void compactAll(long before, int keepLast, long maxBytes) {
+    Compactor compactor = requirePast().compactor();
+    if (before > 0) {
+      compactEach(compactor, before, keepLast, false);
+    }
+    if (maxBytes >= 0) {
+      compactEach(compactor, compactor.timeForBytes(maxBytes), 0, true);
+    }
+  }
+
+  private void compactEach(Compactor compactor, long before, int keepLast, boolean onlyIfSmaller) {
+    for (int slot = 0, limit = image.slotLimit(); slot < limit; slot++) {
+      if (image.occupied(slot)) {
+        compactor.compact(slot, before, keepLast, onlyIfSmaller);
+      }
+    }
+    for (int grave = 0, limit = image.graveLimit(); grave < limit; grave++) {
+      if (image.occupied(~grave)) {
+        compactor.compact(~grave, before, keepLast, onlyIfSmaller);
+      }
+    }
+  }
+
+  /**
+   * Writes what brings a vector back to its state behind a delta, as new deltas: nothing, or one of
+   * create, dense or delete. Output: as {@link #apply}.
+   *
+   * @param id address of the id's UTF-8 bytes
+   * @param idBytes their number
+   * @return the number of deltas applied, 0 or 1
+   * @throws DeltaException {@code VECTOR_NOT_FOUND}, {@code INVALID_ARGUMENT} if the vector has no
+   *     such delta, {@code HISTORY_COMPACTED}
+   */
+  public int rollBackTo(int id, int idBytes, long time, int sequence, long replica, long now) {
+    Past p = requirePast();
+    int subject = subjectOf(id, idBytes);
+    if (subject == IdMap.ABSENT) {
+      throw new DeltaException(
+          ErrorCode.VECTOR_NOT_FOUND,
+          "there is no vector \"" + Utf8.decode(memory, id, idBytes) + "\"");
+    }
+    p.history().find(subject, time, sequence, replica);
+    boolean alive = p.history().compose(subject, time, sequence, replica);
+    byte[] metadata = p.fold().metadata();
+    outputBytes = 0;
+    if (!alive && subject < 0) {
+      return 0;
+    }
+    byte[] present = subject < 0 ? new byte[0] : metadataOf(subject);
+    byte[] patch = alive ? MergePatch.diff(present, metadata) : new byte[0];
+    if (alive
+        && subject >= 0
+        && patch.length == 0
+        && sameValues(p.history().row(), image.vector(subject))) {
+      return 0;
+    }
+    // The id may lie in the buffer that is about to be used, so the image's own copy is written.
+    int floats = alive ? dimensions : 0;
+    Buffer buffer = new Buffer(heap);
+    int start = buffer.reserve(64 + idBytes + (floats << 2) + patch.length);
+    try {
+      int at = DeltaLog.putVarint(memory, start + Frame.HEADER_BYTES, idBytes);
+      memory.copy(image.id(subject), at, idBytes);
+      at += idBytes;
+      if (alive) {
+        at = DeltaLog.putVarint(memory, at, floats);
+        memory.copy(p.history().row(), at, floats << 2);
+        at += floats << 2;
+      }
+      if (patch.length > 0) {
+        at = DeltaLog.putVarint(memory, at, patch.length);
+        for (byte b : patch) {
+          memory.putByte(at++, b);
+        }
+      }
+      int operation = !alive ? Frame.DELETE : subject < 0 ? Frame.CREATE : Frame.DENSE;
+      memory.putInt(start, at - start | Frame.VERSION << 24);
+      memory.putInt(start + 4, 0);
+      memory.putByte(start + 8, (byte) (operation | (patch.length > 0 ? Frame.METADATA : 0)));
+      return apply(start, at - start, 1, now);
+    } finally {
+      buffer.release();
+    }
+  }
+
+  private boolean sameValues(int a, int b) {
+    for (int i = 0, end = dimensions << 2; i < end; i += 4) {
+      if (memory.getInt(a + i) != memory.getInt(b + i)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private byte[] metadataOf(int slot) {
+    int block = image.metadataBlock(slot);
+    return block == 0 ? new byte[0] : Fold.bytes(memory, block + 4, memory.getInt(block));
+  }
+
+  // ---------------------------------------------------------------- the replica door
+
+  /**
+   * Merges deltas from other replicas, in any order, any number of times; all or none. Output:
+   * {@link #MERGED_BYTES} bytes: how many were new, how many had been seen, how many lie before
+   * their vector's horizon, and the bytes of these, which follow as sealed frames.
+   *
+   * @param stream address of sealed frames with ids, linked or not
+   * @param bytes their length in all
+   * @param now the clock, Unix milliseconds
+   * @return how many were new
+   * @throws DeltaException {@code CORRUPT_DATA} with the byte offset, {@code UNSUPPORTED_VERSION},
+   *     {@code DIMENSION_MISMATCH}, {@code NOT_FINITE}, {@code INVALID_ARGUMENT} (also for a time
+   *     too far in the future), {@code CAPACITY_EXCEEDED}, {@code OUT_OF_MEMORY}; the database is
+   *     as it was
+   */
+  public int merge(int stream, int bytes, long now) {
+    DeltaLog kept = requireHistory();
+    Merge merge = requirePast().merge();
+    outputBytes = 0;
+    long ahead = options.maxAheadMillis();
+    writer.merge(
+        merge, kept, stream, bytes, now > Long.MAX_VALUE - ahead ? Long.MAX_VALUE : now + ahead);
+    int rejected = merge.writeRejected(stream, bytes, out, MERGED_BYTES);
+    int record = out.address();
+    memory.putInt(record, merge.merged());
+    memory.putInt(record + 4, merge.duplicates());
+    memory.putInt(record + 8, merge.rejected());
+    memory.putInt(record + 12, rejected);
+    outputBytes = MERGED_BYTES + rejected;
+    return merge.merged();
+  }
+
+  /**
+   * Writes what this database has seen, for {@link #since} of another. Output: the cursor.
+   * O(replicas)
+   */
+  public void cursor() {
+    outputBytes = requirePast().replica().writeCursor(writer.versions(), out);
+  }
+
+  /**
+   * Writes the deltas that another database lacks. Output: a stream for its {@link #merge}.
+   *
+   * @param cursor address of what the other's {@link #cursor} gave
+   * @param bytes its length; 0 for all deltas
+   * @throws DeltaException {@code CORRUPT_DATA}, {@code UNSUPPORTED_VERSION}, {@code
+   *     HISTORY_COMPACTED}, {@code OUT_OF_MEMORY}
+   */
+  public void since(int cursor, int bytes) {
+    Replica replica = requirePast().replica();
+    Versions seen = replica.readCursor(cursor, bytes);
+    outputBytes = 0;
+    outputBytes = replica.writeSince(writer.versions(), seen, out);
   }
 
   /** Returns the graph, for checks. */

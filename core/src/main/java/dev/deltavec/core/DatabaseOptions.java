@@ -1,5 +1,7 @@
 package dev.deltavec.core;
 
+import dev.deltavec.core.delta.Frame;
+
 /**
  * What a database is made with; immutable. Defaults are those of the interface contract.
  *
@@ -28,6 +30,10 @@ public final class DatabaseOptions {
   private final Metric metric;
   private final long replica;
   private final long seed;
+  private final boolean history;
+  private final int grid;
+  private final long maxHistoryBytes;
+  private final long maxAheadMillis;
 
   private DatabaseOptions(Builder b) {
     dimensions = inRange("dimensions", b.dimensions, 1, MAX_DIMENSIONS);
@@ -44,6 +50,15 @@ public final class DatabaseOptions {
           ErrorCode.INVALID_ARGUMENT, "replica must be a 48-bit unsigned number, not " + replica);
     }
     seed = b.seed;
+    history = b.history;
+    grid = inRange("precision.grid", b.grid, 0, Frame.MAX_GRID);
+    maxHistoryBytes = b.maxHistoryBytes;
+    maxAheadMillis = b.maxAheadMillis;
+    if (maxHistoryBytes < 0 || maxAheadMillis < 0) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT,
+          "options maxHistoryBytes and maxAheadMillis must not be negative");
+    }
   }
 
   private static int inRange(String option, int value, int min, int max) {
@@ -116,6 +131,28 @@ public final class DatabaseOptions {
     return seed;
   }
 
+  /** Returns whether deltas are kept, so that the past can be read and replicas can be merged. */
+  public boolean history() {
+    return history;
+  }
+
+  /**
+   * Returns the steps to 1 of the integer grid that values live on, 1 to 2^20; 0 for plain floats.
+   */
+  public int grid() {
+    return grid;
+  }
+
+  /** Returns the bytes of history above which the oldest is compacted by itself; 0 for no limit. */
+  public long maxHistoryBytes() {
+    return maxHistoryBytes;
+  }
+
+  /** Returns how far in the future a merged delta may lie, in milliseconds. */
+  public long maxAheadMillis() {
+    return maxAheadMillis;
+  }
+
   /** Collects options; every setter returns the builder. */
   public static final class Builder {
     private int dimensions = 384;
@@ -128,6 +165,10 @@ public final class DatabaseOptions {
     private Metric metric = Metric.COSINE;
     private long replica;
     private long seed = 0x9E3779B97F4A7C15L;
+    private boolean history = true;
+    private int grid;
+    private long maxHistoryBytes;
+    private long maxAheadMillis = 86_400_000;
 
     private Builder() {}
 
@@ -191,6 +232,36 @@ public final class DatabaseOptions {
     /** Sets the seed of the level generator and of the id hash; a fixed one by default. */
     public Builder seed(long value) {
       seed = value;
+      return this;
+    }
+
+    /** Sets whether deltas are kept; default true. */
+    public Builder history(boolean value) {
+      history = value;
+      return this;
+    }
+
+    /**
+     * Sets the grid that values live on: value = round(x * grid) / grid, 1 to 2^20; 0, the default,
+     * for plain floats.
+     */
+    public Builder grid(int value) {
+      grid = value;
+      return this;
+    }
+
+    /**
+     * Sets the bytes of history above which the oldest is compacted by itself; 0, the default, for
+     * no limit.
+     */
+    public Builder maxHistoryBytes(long value) {
+      maxHistoryBytes = value;
+      return this;
+    }
+
+    /** Sets how far in the future a merged delta may lie, in milliseconds; default one day. */
+    public Builder maxAheadMillis(long value) {
+      maxAheadMillis = value;
       return this;
     }
 

@@ -12,10 +12,26 @@ import java.util.Arrays;
  * batch.
  */
 final class Journal {
+  /** A slot was taken for a new id. */
   static final int CREATED = 0;
+
+  /** A slot's id has gone to a grave, or is to be forgotten. */
   static final int DELETED = 1;
+
+  /** Some values of a vector have changed. */
   static final int SPARSE = 2;
+
+  /** A vector has changed. */
   static final int DENSE = 3;
+
+  /** A slot was taken for an id out of a grave. */
+  static final int RAISED = 4;
+
+  /** A grave was dug for a new id. */
+  static final int DUG = 5;
+
+  /** A grave's record has changed. */
+  static final int GRAVE = 6;
 
   // Saved bytes: slot record, then these words, then values (DENSE), or index and value pairs
   // (SPARSE).
@@ -55,7 +71,7 @@ final class Journal {
     return kinds[entry];
   }
 
-  int slot(int entry) {
+  int subject(int entry) {
     return slots[entry];
   }
 
@@ -64,7 +80,8 @@ final class Journal {
    * still needed.
    */
   void metadataReplaced() {
-    if (kinds[size - 1] != CREATED) {
+    int kind = kinds[size - 1];
+    if (kind == SPARSE || kind == DENSE) {
       memory.putInt(saved[size - 1] + METADATA_REPLACED, 1);
     }
   }
@@ -80,9 +97,38 @@ final class Journal {
     add(CREATED, slot, 0);
   }
 
-  /** Notes that a slot is about to be left. */
+  /** Saves a slot that is about to be left. */
   void deleting(int slot) {
-    add(DELETED, slot, 0);
+    int at = take(SAVED_HEADER);
+    memory.copy(image.record(slot), at, Image.SLOT_BYTES);
+    add(DELETED, slot, at);
+  }
+
+  /** Saves a grave whose id is about to be raised. */
+  int raising(int grave) {
+    int at = take(SAVED_HEADER);
+    memory.copy(image.record(grave), at, Image.SLOT_BYTES);
+    return at;
+  }
+
+  /** Notes that a slot was taken for an id that {@link #raising} saved. */
+  void raised(int slot, int at) {
+    add(RAISED, slot, at);
+  }
+
+  /** Notes that a grave was dug for a new id. */
+  void dug(int grave) {
+    add(DUG, grave, 0);
+  }
+
+  /** Saves a grave whose record is about to change. */
+  void changingGrave(int grave) {
+    add(GRAVE, grave, raising(grave));
+  }
+
+  /** Puts a subject's record back as the entry saved it. */
+  void restoreRecord(int entry, int subject) {
+    memory.copy(saved[entry], image.record(subject), Image.SLOT_BYTES);
   }
 
   /** Saves a slot whose whole vector, record or norm is about to change. */

@@ -35,14 +35,26 @@ public final class Frame {
   /** Operation: ends a vector. */
   public static final int DELETE = 6;
 
+  /** Operation: {@link #SPARSE}, with its indices written as runs. */
+  public static final int RUNS = 7;
+
+  /** Not an operation: begins a stream, after which nothing refers to frames before it. */
+  public static final int START = 0;
+
   /** The bits of byte 8 that hold the operation. */
   public static final int OPERATION_MASK = 7;
 
   /** Flag: the frame carries the delta's id. */
   public static final int IDENTIFIED = 8;
 
-  /** Flag: the frame carries a given time. */
+  /** Flag: the frame carries a given time. Together with {@link #IDENTIFIED}: {@link #LINKED}. */
   public static final int TIMED = 16;
+
+  /**
+   * Flags: the frame carries its delta's id, and names what it can by what stood in frames before
+   * it.
+   */
+  public static final int LINKED = IDENTIFIED | TIMED;
 
   /** Flag: the frame carries a metadata merge patch. */
   public static final int METADATA = 32;
@@ -50,13 +62,22 @@ public final class Frame {
   /** Flag: the checksum is set. */
   public static final int SEALED = 64;
 
+  /** Flag: values are integers on a grid. */
+  public static final int GRID = 128;
+
+  /** The largest number on a grid, so that floats hold it and its neighbours apart. */
+  public static final int MAX_CODE = 1 << 22;
+
+  /** The finest grid: this many steps to 1. */
+  public static final int MAX_GRID = 1 << 20;
+
   private Frame() {}
 
   /** Returns the name of an operation as users know it. */
   public static String name(int operation) {
     return switch (operation) {
       case CREATE -> "create";
-      case SPARSE -> "sparse";
+      case SPARSE, RUNS -> "sparse";
       case DENSE -> "dense";
       case SCALE -> "scale";
       case OFFSET -> "offset";

@@ -2,18 +2,24 @@ package dev.deltavec.core.delta;
 
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
+import dev.deltavec.core.history.Crc32c;
+import dev.deltavec.core.history.Rice;
 import dev.deltavec.core.memory.Memory;
+import java.util.Arrays;
 
 /**
- * Reads frames in linear memory: {@link #read} checks one frame's structure and sets the fields to
- * what was found. It trusts nothing: every length is checked against what is left before it is
- * used. One reader is used for frame after frame and allocates nothing.
+ * Reads frames in linear memory: checks one frame's structure and sets the fields to what was
+ * found. It trusts nothing: every length is checked against what is left before it is used. One
+ * reader is used for frame after frame; reading allocates nothing, but for the dictionaries of
+ * linked frames.
  *
- * <p>Checked here: the structure, well-formed ids, ascending indices. Not checked here: what
- * depends on the database (dimensions, existence), finite floats, the text of the metadata.
+ * <p>Checked here: the structure, checksums of sealed frames, well-formed ids, ascending indices.
+ * Not checked here: what depends on the database (dimensions, grid, existence), finite floats, the
+ * text of the metadata.
  */
 public final class FrameReader {
   private final Memory memory;
+  private final Rice rice;
 
   /** Where the frame's batch begins, for offsets in messages. */
   private int origin;
@@ -25,11 +31,24 @@ public final class FrameReader {
   private int id;
   private int idBytes;
   private long time;
+  private int sequence;
+  private long replica;
+  private int grid;
+  private int body;
   private int count;
   private int indices;
   private int values;
   private int metadata;
   private int metadataBytes;
+
+  // What linked frames refer to.
+  private int[] knownIds = new int[0];
+  private int[] knownIdBytes = new int[0];
+  private int knownIdCount;
+  private long[] knownReplicas = new long[4];
+  private int[] knownSequences = new int[4];
+  private int knownReplicaCount;
+  private long knownTime;
 
   /**
    * A reader of frames in one memory.
@@ -38,9 +57,13 @@ public final class FrameReader {
    */
   public FrameReader(Memory memory) {
     this.memory = memory;
+    rice = new Rice(memory);
   }
 
-  /** Returns the operation, {@link Frame#CREATE} to {@link Frame#DELETE}. */
+  /**
+   * Returns the operation, {@link Frame#CREATE} to {@link Frame#DELETE}; {@link Frame#START} for no
+   * delta.
+   */
   public int operation() {
     return operation;
   }
@@ -55,25 +78,40 @@ public final class FrameReader {
     return idBytes;
   }
 
-  /** Returns the given time in Unix milliseconds, or -1 if none was given. */
+  /** Returns the time in Unix milliseconds, given or of the delta's id; -1 if there is none. */
   public long time() {
     return time;
   }
 
+  /** Returns the sequence of the delta's id, if it has one. */
+  public int sequence() {
+    return sequence;
+  }
+
+  /** Returns the replica of the delta's id, if it has one. */
+  public long replica() {
+    return replica;
+  }
+
+  /** Returns the steps of the grid to 1, 0 for floats. */
+  public int grid() {
+    return grid;
+  }
+
+  /** Returns the address of the payload. */
+  public int body() {
+    return body;
+  }
+
   /**
-   * Returns the number of floats of a create, sparse or dense; 1 for scale and offset; 0 for
+   * Returns the number of values of a create, sparse or dense; 1 for scale and offset; 0 for
    * delete.
    */
   public int count() {
     return count;
   }
 
-  /** Returns the address of the first varint of a sparse's indices. */
-  public int indices() {
-    return indices;
-  }
-
-  /** Returns the address of the floats, any alignment. */
+  /** Returns the address of the values: floats of any alignment, or Rice codes on a grid. */
   public int values() {
     return values;
   }
@@ -94,7 +132,7 @@ public final class FrameReader {
   }
 
   /**
-   * Reads one frame of the local door.
+   * Reads one frame of the local door: without an id, not sealed.
    *
    * @param batch address of the first frame of the batch; offsets in messages count from it
    * @param frame address of the frame
@@ -103,10 +141,70 @@ public final class FrameReader {
    *     UNSUPPORTED_VERSION}
    */
   public void read(int batch, int frame, int limit) {
+    int kind = readHeader(batch, frame, limit);
+    if (operation == Frame.START || (kind & (Frame.IDENTIFIED | Frame.SEALED | Frame.GRID)) != 0) {
+      throw badKind(kind);
+    }
+    readId();
+    time = (kind & Frame.TIMED) != 0 ? time(take(6)) : -1;
+    readRest(kind);
+  }
+
+  /**
+   * Reads one frame of the log: with an id, not linked, sealed or not; the log is trusted to hold
+   * whole frames.
+   *
+   * @param frame address of the frame
+   */
+  public void readLogged(int frame) {
+    int kind = readHeader(frame, frame, frame + (memory.getInt(frame) & Frame.MAX_BYTES));
+    readId();
+    readDeltaId();
+    readRest(kind);
+  }
+
+  /** Begins a stream of shared frames: nothing is known that linked frames could refer to. */
+  public void begin() {
+    knownIdCount = 0;
+    knownReplicaCount = 0;
+    knownTime = 0;
+  }
+
+  /**
+   * Reads the next frame of a stream from outside: sealed, with an id, linked or not; arguments and
+   * errors as {@link #read}. A frame whose {@link #operation} is {@link Frame#START} carries no
+   * delta.
+   */
+  public void readShared(int batch, int frame, int limit) {
+    int kind = readHeader(batch, frame, limit);
+    if ((kind & Frame.SEALED) == 0
+        || memory.getInt(frame + 4) != Crc32c.of(memory, frame + 8, end - frame - 8)) {
+      at = frame;
+      throw corrupt("the checksum does not fit");
+    }
+    if (operation == Frame.START) {
+      if (kind != Frame.SEALED || at != end) {
+        throw badKind(kind);
+      }
+      begin();
+      return;
+    }
+    if ((kind & Frame.LINKED) == Frame.LINKED) {
+      readLinks();
+    } else if ((kind & Frame.IDENTIFIED) != 0) {
+      readId();
+      readDeltaId();
+    } else {
+      throw badKind(kind);
+    }
+    readRest(kind);
+  }
+
+  private int readHeader(int batch, int frame, int limit) {
     origin = batch;
     at = frame;
     int left = limit - frame;
-    if (Integer.compareUnsigned(left, Frame.HEADER_BYTES + 2) < 0) {
+    if (Integer.compareUnsigned(left, Frame.HEADER_BYTES) < 0) {
       throw corrupt("the frame is cut off");
     }
     int first = memory.getInt(frame);
@@ -117,27 +215,95 @@ public final class FrameReader {
           ErrorCode.UNSUPPORTED_VERSION,
           "frame at byte " + offset() + " has version " + version + "; this release reads 1");
     }
-    if (length < Frame.HEADER_BYTES + 2 || Integer.compareUnsigned(length, left) > 0) {
+    if (length < Frame.HEADER_BYTES || Integer.compareUnsigned(length, left) > 0) {
       throw corrupt("the frame's length " + length + " does not fit");
     }
     end = frame + length;
+    at = frame + Frame.HEADER_BYTES;
     int kind = memory.getByte(frame + 8) & 0xff;
     operation = kind & Frame.OPERATION_MASK;
-    if (operation == 0
-        || operation == 7
-        || (kind & ~(Frame.OPERATION_MASK | Frame.TIMED | Frame.METADATA)) != 0) {
-      at = frame + 8;
-      throw corrupt("unknown operation or flags " + kind);
+    return kind;
+  }
+
+  private DeltaException badKind(int kind) {
+    at--; // the byte behind which the header ends
+    return corrupt("unknown operation or flags " + kind);
+  }
+
+  private void readDeltaId() {
+    int bytes = take(16);
+    time = time(bytes);
+    sequence = memory.getInt(bytes + 6);
+    replica = time(bytes + 10);
+  }
+
+  private long time(int address) {
+    return memory.getInt(address) & 0xffff_ffffL
+        | (long) (memory.getByte(address + 4) & 0xff) << 32
+        | (long) (memory.getByte(address + 5) & 0xff) << 40;
+  }
+
+  private void readLinks() {
+    int reference = varint();
+    if (reference == 0) {
+      readId();
+      know(id, idBytes);
+    } else if (Integer.compareUnsigned(reference, knownIdCount) <= 0) {
+      id = knownIds[reference - 1];
+      idBytes = knownIdBytes[reference - 1];
+    } else {
+      throw corrupt(
+          "a frame refers to id " + Integer.toUnsignedString(reference) + " of " + knownIdCount);
     }
-    at = frame + Frame.HEADER_BYTES;
-    readId();
-    time = -1;
-    if ((kind & Frame.TIMED) != 0) {
-      int t = take(6);
-      time =
-          memory.getInt(t) & 0xffff_ffffL
-              | (long) (memory.getByte(t + 4) & 0xff) << 32
-              | (long) (memory.getByte(t + 5) & 0xff) << 40;
+    int which = varint();
+    if (which == 0) {
+      if (knownReplicaCount == knownReplicas.length) {
+        knownReplicas = Arrays.copyOf(knownReplicas, knownReplicaCount * 2);
+        knownSequences = Arrays.copyOf(knownSequences, knownReplicaCount * 2);
+      }
+      knownReplicas[knownReplicaCount] = time(take(6));
+      knownSequences[knownReplicaCount] = 0;
+      which = ++knownReplicaCount;
+    } else if (Integer.compareUnsigned(which, knownReplicaCount) > 0) {
+      throw corrupt(
+          "a frame refers to replica "
+              + Integer.toUnsignedString(which)
+              + " of "
+              + knownReplicaCount);
+    }
+    replica = knownReplicas[which - 1];
+    sequence = knownSequences[which - 1] + 1 + unzigzag(varint());
+    knownSequences[which - 1] = sequence;
+    long step = varlong();
+    time = knownTime + (step >>> 1 ^ -(step & 1));
+    if (time < 0 || time >= Frame.TIME_LIMIT) {
+      throw corrupt("a time has over 48 bits");
+    }
+    knownTime = time;
+  }
+
+  private void know(int newId, int bytes) {
+    if (knownIdCount == knownIds.length) {
+      int room = Math.max(16, knownIdCount * 2);
+      knownIds = Arrays.copyOf(knownIds, room);
+      knownIdBytes = Arrays.copyOf(knownIdBytes, room);
+    }
+    knownIds[knownIdCount] = newId;
+    knownIdBytes[knownIdCount++] = bytes;
+  }
+
+  private static int unzigzag(int code) {
+    return code >>> 1 ^ -(code & 1);
+  }
+
+  private void readRest(int kind) {
+    body = at;
+    grid = 0;
+    if ((kind & Frame.GRID) != 0) {
+      grid = varint();
+      if (grid < 1 || grid > Frame.MAX_GRID) {
+        throw corrupt("a grid of " + Integer.toUnsignedString(grid));
+      }
     }
     readPayload();
     metadata = 0;
@@ -156,9 +322,10 @@ public final class FrameReader {
     switch (operation) {
       case Frame.CREATE, Frame.DENSE -> {
         count = varint();
-        values = takeFloats(count);
+        takeValues();
       }
-      case Frame.SPARSE -> readSparse();
+      case Frame.SPARSE -> readGaps();
+      case Frame.RUNS -> readRuns();
       case Frame.SCALE, Frame.OFFSET -> {
         count = 1;
         values = takeFloats(1);
@@ -169,7 +336,7 @@ public final class FrameReader {
     }
   }
 
-  private void readSparse() {
+  private void readGaps() {
     count = varint();
     indices = at;
     if (Integer.compareUnsigned(count, left()) > 0) {
@@ -179,22 +346,49 @@ public final class FrameReader {
     long index = -1;
     for (int i = 0; i < count; i++) {
       index += (varint() & 0xffff_ffffL) + 1;
-      if (index > 0xffff_ffffL) {
-        throw corrupt("an index is over 32 bits");
-      }
+      checkIndex(index);
     }
-    values = takeFloats(count);
+    takeValues();
+  }
+
+  private void readRuns() {
+    int runs = varint();
+    indices = at;
+    if (Integer.compareUnsigned(runs, left()) > 0) {
+      throw corrupt(Integer.toUnsignedString(runs) + " runs do not fit");
+    }
+    long index = -1;
+    long sum = 0;
+    for (int i = 0; i < runs; i++) {
+      index += (varint() & 0xffff_ffffL) + 1;
+      long more = varint() & 0xffff_ffffL;
+      index += more;
+      sum += more + 1;
+      checkIndex(index);
+    }
+    if (sum > left()) {
+      throw corrupt(sum + " values do not fit");
+    }
+    count = (int) sum;
+    takeValues();
+  }
+
+  private void checkIndex(long index) {
+    if (index > 0xffff_ffffL) {
+      throw corrupt("an index is over 32 bits");
+    }
   }
 
   /**
-   * Decodes the sparse indices that {@link #read} has checked.
+   * Decodes the indices of a sparse or runs that was read.
    *
    * @param target address of room for {@link #count} 32-bit integers, unsigned and ascending
    */
   public void decodeIndices(int target) {
+    boolean runs = operation == Frame.RUNS;
     int p = indices;
     int index = -1;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; ) {
       int b = memory.getByte(p++);
       int gap = b & 0x7f;
       for (int bits = 7; b < 0; bits += 7) {
@@ -202,8 +396,28 @@ public final class FrameReader {
         gap |= (b & 0x7f) << bits;
       }
       index += gap + 1;
-      memory.putInt(target + (i << 2), index);
+      memory.putInt(target + (i++ << 2), index);
+      if (runs) {
+        b = memory.getByte(p++);
+        int more = b & 0x7f;
+        for (int bits = 7; b < 0; bits += 7) {
+          b = memory.getByte(p++);
+          more |= (b & 0x7f) << bits;
+        }
+        for (; more > 0; more--) {
+          memory.putInt(target + (i++ << 2), ++index);
+        }
+      }
     }
+  }
+
+  /**
+   * Decodes the integers of a create, sparse or dense on a grid that was read.
+   *
+   * @param target address of room for {@link #count} 32-bit integers
+   */
+  public void decodeCodes(int target) {
+    rice.read(values, end, count, target);
   }
 
   private void readId() {
@@ -221,6 +435,23 @@ public final class FrameReader {
 
   private int left() {
     return end - at;
+  }
+
+  private void takeValues() {
+    if (grid == 0) {
+      values = takeFloats(count);
+      return;
+    }
+    values = at;
+    if (count == 0) {
+      return;
+    }
+    // Every code takes a bit at least, so the count is bounded by what is left.
+    int behind = count < 0 || count >>> 3 > left() ? 0 : rice.read(at, end, count, 0);
+    if (behind == 0) {
+      throw corrupt("Rice codes are malformed");
+    }
+    at = behind;
   }
 
   private int takeFloats(int n) {
@@ -249,6 +480,24 @@ public final class FrameReader {
       value |= (b & 0x7f) << bits;
       if (b >= 0) {
         if ((bits > 0 && b == 0) || (bits == 28 && b > 15)) {
+          break;
+        }
+        return value;
+      }
+    }
+    throw corrupt("a number is not in its one form");
+  }
+
+  private long varlong() {
+    long value = 0;
+    for (int bits = 0; bits <= 49; bits += 7) {
+      if (at == end) {
+        throw corrupt("a number is cut off");
+      }
+      int b = memory.getByte(at++);
+      value |= (b & 0x7fL) << bits;
+      if (b >= 0) {
+        if (bits > 0 && b == 0) {
           break;
         }
         return value;

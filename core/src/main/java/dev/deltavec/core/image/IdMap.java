@@ -3,15 +3,21 @@ package dev.deltavec.core.image;
 import dev.deltavec.core.memory.Memory;
 
 /**
- * Finds a vector's slot by its id: open addressing with linear probing over slot numbers; the ids
- * and their hashes are in the image. Derived from the image, so it can be made anew. Load is at
- * most 3/4; removal shifts entries back, so no tombstones gather.
+ * Finds a subject (a slot, or a grave) by its id: open addressing with linear probing over
+ * subjects; the ids and their hashes are in the image. Derived from the image, so it can be made
+ * anew. Load is at most 3/4; removal shifts entries back, so no tombstones gather.
  */
 public final class IdMap {
+  /** What {@link #find} says of an id that is not in the map. */
+  public static final int ABSENT = Integer.MIN_VALUE;
+
   private final Image image;
   private final Memory memory;
   private final int seed;
-  private int[] table = new int[64]; // slot + 1, or 0
+
+  /** Slot + 1, or the bitwise complement of a grave's number; 0 for nothing. */
+  private int[] table = new int[64];
+
   private int size;
 
   /**
@@ -54,22 +60,44 @@ public final class IdMap {
         + 0xe6546b64;
   }
 
-  /** Returns the slot of an id, or -1. Expected O(bytes). */
+  private static int entry(int subject) {
+    return subject >= 0 ? subject + 1 : subject;
+  }
+
+  private static int subject(int entry) {
+    return entry > 0 ? entry - 1 : entry;
+  }
+
+  /** Returns the subject of an id, or {@link #ABSENT}. Expected O(bytes). */
   public int find(int id, int bytes, int hash) {
     int mask = table.length - 1;
     for (int i = hash & mask; ; i = i + 1 & mask) {
-      int slot = table[i] - 1;
-      if (slot < 0 || (image.hash(slot) == hash && equal(slot, id, bytes))) {
-        return slot;
+      int entry = table[i];
+      if (entry == 0) {
+        return ABSENT;
+      }
+      int subject = subject(entry);
+      if (image.hash(subject) == hash && equal(subject, id, bytes)) {
+        return subject;
       }
     }
   }
 
-  private boolean equal(int slot, int id, int bytes) {
-    if (image.idBytes(slot) != bytes) {
+  /** Notes that an id in the map has moved from one subject to another, which holds it now. */
+  public void move(int from, int to) {
+    int mask = table.length - 1;
+    int i = image.hash(to) & mask;
+    while (table[i] != entry(from)) {
+      i = i + 1 & mask;
+    }
+    table[i] = entry(to);
+  }
+
+  private boolean equal(int subject, int id, int bytes) {
+    if (image.idBytes(subject) != bytes) {
       return false;
     }
-    int other = image.id(slot);
+    int other = image.id(subject);
     for (int i = 0; i < bytes; i++) {
       if (memory.getByte(id + i) != memory.getByte(other + i)) {
         return false;
@@ -78,8 +106,8 @@ public final class IdMap {
     return true;
   }
 
-  /** Adds a slot whose id is not in the map. */
-  public void add(int slot) {
+  /** Adds a subject whose id is not in the map. */
+  public void add(int subject) {
     if ((size + 1) * 4L > table.length * 3L) {
       int[] old = table;
       table = new int[old.length * 2];
@@ -89,29 +117,29 @@ public final class IdMap {
         }
       }
     }
-    insert(slot + 1);
+    insert(entry(subject));
     size++;
   }
 
   private void insert(int entry) {
     int mask = table.length - 1;
-    int i = image.hash(entry - 1) & mask;
+    int i = image.hash(subject(entry)) & mask;
     while (table[i] != 0) {
       i = i + 1 & mask;
     }
     table[i] = entry;
   }
 
-  /** Removes a slot that is in the map; its id must still be in the image. */
-  public void remove(int slot) {
+  /** Removes a subject that is in the map; its id must still be in the image. */
+  public void remove(int subject) {
     int mask = table.length - 1;
-    int hole = image.hash(slot) & mask;
-    while (table[hole] != slot + 1) {
+    int hole = image.hash(subject) & mask;
+    while (table[hole] != entry(subject)) {
       hole = hole + 1 & mask;
     }
     // Knuth, The Art of Computer Programming 3, section 6.4, algorithm R.
     for (int i = hole + 1 & mask; table[i] != 0; i = i + 1 & mask) {
-      int home = image.hash(table[i] - 1) & mask;
+      int home = image.hash(subject(table[i])) & mask;
       if ((i - home & mask) >= (i - hole & mask)) {
         table[hole] = table[i];
         hole = i;

@@ -15,15 +15,19 @@ import dev.deltavec.core.memory.Memory;
  *
  * <ul>
  *   <li>slot, 32 bytes: id hash, address of the id, address of the metadata, log head (of part of
- *       the format to come), time of the newest delta (64 bits), its sequence, its replica's number
+ *       the format to come), time of the newest delta (64 bits), its sequence, a spare word
  *   <li>vector: {@code stride} floats, padded with zeros to whole cache lines
  *   <li>inverse norm: one float
  *   <li>node, 16 bytes, and links: see {@code dev.deltavec.core.index.Hnsw}
  * </ul>
  *
- * <p>A free slot has no id; its metadata word names the next free slot, plus one. Ids are blocks of
- * a 16-bit length and the UTF-8 bytes; metadata are blocks of a 32-bit length and UTF-8 JSON. Kinds
- * of pages to come (codes, log) take the next words of the root.
+ * <p>An id that has a history but no vector lies in a grave, a record like a slot's without the
+ * other pages. A <i>subject</i> is either: a slot from 0, or the bitwise complement of a grave's
+ * number.
+ *
+ * <p>A free slot or grave has no id; its metadata word names the next free one, plus one. Ids are
+ * blocks of a 16-bit length and the UTF-8 bytes; metadata are blocks of a 32-bit length and UTF-8
+ * JSON. Kinds of pages to come (codes, log) take the next words of the root.
  */
 public final class Image {
   /** "DVI1", the first word of the root. */
@@ -51,6 +55,12 @@ public final class Image {
   private static final int NORM_PAGES = 80;
   private static final int NODE_PAGES = 88;
   private static final int LINK_PAGES = 96;
+  private static final int GRAVE_PAGES = 104;
+  private static final int GRAVE_LIMIT = 112;
+  private static final int FREE_GRAVE = 116;
+
+  /** Words of the root: the pages of the log's arrivals. */
+  public static final int ARRIVAL_PAGES = 120;
 
   /** Bytes of a slot record. */
   public static final int SLOT_BYTES = 32;
@@ -58,6 +68,7 @@ public final class Image {
   private static final int HASH = 0;
   private static final int ID = 4;
   private static final int METADATA = 8;
+  private static final int HEAD = 12;
   private static final int NEWEST_TIME = 16;
   private static final int NEWEST_SEQUENCE = 24;
 
@@ -78,6 +89,7 @@ public final class Image {
   private final RecordPages norms;
   private final RecordPages nodes;
   private final RecordPages links;
+  private final RecordPages graves;
   private long textBytes;
 
   /**
@@ -112,6 +124,7 @@ public final class Image {
     norms = new RecordPages(heap, root + NORM_PAGES, 4, SMALL_SHIFT);
     nodes = new RecordPages(heap, root + NODE_PAGES, NODE_BYTES, SMALL_SHIFT);
     links = new RecordPages(heap, root + LINK_PAGES, options.hnswM() * 8, SMALL_SHIFT);
+    graves = new RecordPages(heap, root + GRAVE_PAGES, SLOT_BYTES, SMALL_SHIFT);
   }
 
   private static DeltaException outOfMemory(String what) {
@@ -168,7 +181,7 @@ public final class Image {
 
   /** Returns the bytes of slot pages, ids and metadata. */
   public long slotAndTextBytes() {
-    return slots.bytes() + textBytes;
+    return slots.bytes() + graves.bytes() + textBytes;
   }
 
   /** Returns the address of a slot's record. */
@@ -196,28 +209,48 @@ public final class Image {
     return links.address(slot);
   }
 
-  /** Returns the hash of a live slot's id. */
-  public int hash(int slot) {
-    return memory.getInt(slot(slot) + HASH);
+  /** Returns the address of a subject's record. */
+  public int record(int subject) {
+    return subject >= 0 ? slots.address(subject) : graves.address(~subject);
+  }
+
+  /** Returns the number of graves ever used. */
+  public int graveLimit() {
+    return memory.getInt(root + GRAVE_LIMIT);
+  }
+
+  /** Returns the hash of a subject's id. */
+  public int hash(int subject) {
+    return memory.getInt(record(subject) + HASH);
   }
 
   /**
-   * Returns whether the slot holds an id; a slot on its way out does until it is {@link #release
+   * Returns whether the subject holds an id; a slot on its way out does until it is {@link #release
    * released}.
    */
-  public boolean occupied(int slot) {
-    return memory.getInt(slot(slot) + ID) != 0;
+  public boolean occupied(int subject) {
+    return memory.getInt(record(subject) + ID) != 0;
   }
 
   /** Returns the address of the id's UTF-8 bytes. */
-  public int id(int slot) {
-    return memory.getInt(slot(slot) + ID) + 2;
+  public int id(int subject) {
+    return memory.getInt(record(subject) + ID) + 2;
   }
 
   /** Returns the number of the id's UTF-8 bytes. */
-  public int idBytes(int slot) {
-    int block = memory.getInt(slot(slot) + ID);
+  public int idBytes(int subject) {
+    int block = memory.getInt(record(subject) + ID);
     return memory.getByte(block) & 0xff | (memory.getByte(block + 1) & 0xff) << 8;
+  }
+
+  /** Returns the newest entry of the subject in the log, 0 for none. */
+  public int head(int subject) {
+    return memory.getInt(record(subject) + HEAD);
+  }
+
+  /** Sets the newest entry of the subject in the log. */
+  public void setHead(int subject, int entry) {
+    memory.putInt(record(subject) + HEAD, entry);
   }
 
   /** Returns the block of the slot's metadata, 0 if it has none. */
@@ -235,14 +268,14 @@ public final class Image {
     memory.putInt(slot(slot) + METADATA, block);
   }
 
-  /** Returns the time of the slot's newest delta in Unix milliseconds. */
-  public long newestTime(int slot) {
-    return memory.getLong(slot(slot) + NEWEST_TIME);
+  /** Returns the time of the subject's newest delta in Unix milliseconds. */
+  public long newestTime(int subject) {
+    return memory.getLong(record(subject) + NEWEST_TIME);
   }
 
-  /** Notes the slot's newest delta. */
-  public void setNewest(int slot, long time, int sequence) {
-    int record = slot(slot);
+  /** Notes the subject's newest delta. */
+  public void setNewest(int subject, long time, int sequence) {
+    int record = record(subject);
     memory.putLong(record + NEWEST_TIME, time);
     memory.putInt(record + NEWEST_SEQUENCE, sequence);
   }
@@ -263,47 +296,157 @@ public final class Image {
    * @throws DeltaException {@code OUT_OF_MEMORY}; nothing has changed
    */
   public int occupy(int id, int idBytes, int hash) {
-    int free = memory.getInt(root + FREE_SLOT);
-    int limit = slotLimit();
-    int slot = free != 0 ? free - 1 : limit;
-    int block = 0;
-    // Slots come last: their capacity is the image's.
-    if (slot == Integer.MAX_VALUE
-        || !vectors.ensure(slot)
-        || !norms.ensure(slot)
-        || !nodes.ensure(slot)
-        || !links.ensure(slot)
-        || !slots.ensure(slot)
-        || (block = heap.allocate(idBytes + 2)) == 0) {
+    ensureSlot();
+    int block = newId(id, idBytes);
+    int slot = takeSlot();
+    int record = slot(slot);
+    memory.putInt(record + HASH, hash);
+    memory.putInt(record + ID, block);
+    return slot;
+  }
+
+  /**
+   * Takes a free slot for an id that lies in a grave, and frees the grave.
+   *
+   * @return the slot
+   * @throws DeltaException {@code OUT_OF_MEMORY}; nothing has changed
+   */
+  public int raise(int subject) {
+    ensureSlot();
+    int slot = takeSlot();
+    memory.copy(record(subject), slot(slot), SLOT_BYTES);
+    fillGrave(subject);
+    return slot;
+  }
+
+  /**
+   * Moves a slot's id and history to a grave. The slot stays taken, with its vector and metadata,
+   * until {@link #vacate}.
+   *
+   * @return the grave, as a subject
+   * @throws DeltaException {@code OUT_OF_MEMORY}; nothing has changed
+   */
+  public int bury(int slot) {
+    int grave = takeGrave();
+    int to = record(grave);
+    memory.copy(slot(slot), to, SLOT_BYTES);
+    memory.putInt(to + METADATA, 0);
+    return grave;
+  }
+
+  /**
+   * Takes a grave for an id that was never alive here.
+   *
+   * @return the grave, as a subject
+   * @throws DeltaException {@code OUT_OF_MEMORY}; nothing has changed
+   */
+  public int dig(int id, int idBytes, int hash) {
+    int block = newId(id, idBytes);
+    int grave;
+    try {
+      grave = takeGrave();
+    } catch (DeltaException e) {
+      freeId(block, idBytes);
+      throw e;
+    }
+    int record = record(grave);
+    memory.clear(record, SLOT_BYTES);
+    memory.putInt(record + HASH, hash);
+    memory.putInt(record + ID, block);
+    return grave;
+  }
+
+  private int takeGrave() {
+    int free = memory.getInt(root + FREE_GRAVE);
+    int grave = free != 0 ? free - 1 : graveLimit();
+    if (!graves.ensure(grave)) {
+      throw outOfMemory("a deleted vector's history");
+    }
+    if (free != 0) {
+      memory.putInt(root + FREE_GRAVE, memory.getInt(graves.address(grave) + METADATA));
+    } else {
+      memory.putInt(root + GRAVE_LIMIT, grave + 1);
+    }
+    return ~grave;
+  }
+
+  private int newId(int id, int idBytes) {
+    int block = heap.allocate(idBytes + 2);
+    if (block == 0) {
       throw outOfMemory("vector " + (live() + 1L));
     }
     textBytes += idBytes + 2;
     memory.putByte(block, (byte) idBytes);
     memory.putByte(block + 1, (byte) (idBytes >>> 8));
     memory.copy(id, block + 2, idBytes);
+    return block;
+  }
+
+  private void freeId(int block, int idBytes) {
+    textBytes -= idBytes + 2;
+    heap.free(block, idBytes + 2);
+  }
+
+  /** Frees a grave with its id. */
+  public void forget(int grave) {
+    freeId(memory.getInt(record(grave) + ID), idBytes(grave));
+    fillGrave(grave);
+  }
+
+  /** Frees a slot whose id has gone to a grave, and its metadata. */
+  public void vacate(int slot) {
+    freeMetadata(metadataBlock(slot));
+    freeSlot(slot);
+  }
+
+  /** Frees a grave without its id and history, which have gone to a slot. */
+  public void fillGrave(int subject) {
+    int grave = record(subject);
+    memory.clear(grave, SLOT_BYTES);
+    memory.putInt(grave + METADATA, memory.getInt(root + FREE_GRAVE));
+    memory.putInt(root + FREE_GRAVE, ~subject + 1);
+  }
+
+  private void ensureSlot() {
+    int free = memory.getInt(root + FREE_SLOT);
+    int slot = free != 0 ? free - 1 : slotLimit();
+    // Slots come last: their capacity is the image's.
+    if (slot == Integer.MAX_VALUE
+        || !vectors.ensure(slot)
+        || !norms.ensure(slot)
+        || !nodes.ensure(slot)
+        || !links.ensure(slot)
+        || !slots.ensure(slot)) {
+      throw outOfMemory("vector " + (live() + 1L));
+    }
+  }
+
+  private int takeSlot() {
+    int free = memory.getInt(root + FREE_SLOT);
+    int slot = free != 0 ? free - 1 : slotLimit();
     int record = slot(slot);
     if (free != 0) {
       memory.putInt(root + FREE_SLOT, memory.getInt(record + METADATA));
     } else {
-      memory.putInt(root + SLOT_LIMIT, limit + 1);
+      memory.putInt(root + SLOT_LIMIT, slot + 1);
     }
     memory.clear(record, SLOT_BYTES);
-    memory.putInt(record + HASH, hash);
-    memory.putInt(record + ID, block);
     return slot;
+  }
+
+  private void freeSlot(int slot) {
+    int record = slot(slot);
+    memory.clear(record, SLOT_BYTES);
+    memory.putInt(record + METADATA, memory.getInt(root + FREE_SLOT));
+    memory.putInt(root + FREE_SLOT, slot + 1);
   }
 
   /** Gives a slot back, with its id and metadata. */
   public void release(int slot) {
     int record = slot(slot);
-    int block = memory.getInt(record + ID);
-    int bytes = idBytes(slot) + 2;
-    textBytes -= bytes;
-    heap.free(block, bytes);
+    freeId(memory.getInt(record + ID), idBytes(slot));
     freeMetadata(memory.getInt(record + METADATA));
-    memory.clear(record, SLOT_BYTES);
-    memory.putInt(record + METADATA, memory.getInt(root + FREE_SLOT));
-    memory.putInt(root + FREE_SLOT, slot + 1);
+    freeSlot(slot);
   }
 
   /**

@@ -83,38 +83,61 @@ public final class Distances {
       case COSINE -> {
         kernels.dotBatch(query, rows, n, stride, out);
         for (int i = 0, end = n << 2; i < end; i += 4) {
-          float dot = memory.getFloat(out + i);
           float inverse = queryInverse * memory.getFloat(image.norm(memory.getInt(slots + i)));
-          float distance = 1 - dot * inverse;
-          if (!(Math.abs(dot) <= Float.MAX_VALUE) || inverse > TINY_NORMS) {
-            distance = cosineInDouble(memory.getInt(rows + i));
-          }
-          memory.putFloat(out + i, distance < 0 ? 0 : distance);
+          memory.putFloat(
+              out + i, cosine(memory.getFloat(out + i), inverse, memory.getInt(rows + i)));
         }
       }
       case DOT -> {
         kernels.dotBatch(query, rows, n, stride, out);
         for (int i = 0, end = n << 2; i < end; i += 4) {
-          float dot = memory.getFloat(out + i);
-          memory.putFloat(
-              out + i,
-              Math.abs(dot) <= Float.MAX_VALUE
-                  ? -dot
-                  : (float) -clamp(dotInDouble(query, memory.getInt(rows + i))));
+          memory.putFloat(out + i, dot(memory.getFloat(out + i), memory.getInt(rows + i)));
         }
       }
       default -> {
         kernels.squaredDistanceBatch(query, rows, n, stride, out);
         for (int i = 0, end = n << 2; i < end; i += 4) {
-          float squared = memory.getFloat(out + i);
-          memory.putFloat(
-              out + i,
-              squared >= TINY_SQUARE && squared <= Float.MAX_VALUE
-                  ? (float) Math.sqrt(squared)
-                  : (float) clamp(distanceInDouble(memory.getInt(rows + i))));
+          memory.putFloat(out + i, euclidean(memory.getFloat(out + i), memory.getInt(rows + i)));
         }
       }
     }
+  }
+
+  /** Measures to one row that no slot has; {@code inverse} is its inverse norm. */
+  float to(int row, float inverse) {
+    memory.putInt(rows, row);
+    switch (metric) {
+      case COSINE -> {
+        kernels.dotBatch(query, rows, 1, stride, out);
+        return cosine(memory.getFloat(out), queryInverse * inverse, row);
+      }
+      case DOT -> {
+        kernels.dotBatch(query, rows, 1, stride, out);
+        return dot(memory.getFloat(out), row);
+      }
+      default -> {
+        kernels.squaredDistanceBatch(query, rows, 1, stride, out);
+        return euclidean(memory.getFloat(out), row);
+      }
+    }
+  }
+
+  private float cosine(float dot, float inverse, int row) {
+    float distance =
+        !(Math.abs(dot) <= Float.MAX_VALUE) || inverse > TINY_NORMS
+            ? cosineInDouble(row)
+            : 1 - dot * inverse;
+    return distance < 0 ? 0 : distance;
+  }
+
+  private float dot(float dot, int row) {
+    return Math.abs(dot) <= Float.MAX_VALUE ? -dot : (float) -clamp(dotInDouble(query, row));
+  }
+
+  private float euclidean(float squared, int row) {
+    return squared >= TINY_SQUARE && squared <= Float.MAX_VALUE
+        ? (float) Math.sqrt(squared)
+        : (float) clamp(distanceInDouble(row));
   }
 
   /** Returns result {@code i} of the last {@link #batch}. */

@@ -80,6 +80,41 @@ public final class Searcher {
     return wanted <= POOL_LIMIT ? scan(wanted, records) : scanAndSort(wanted, records);
   }
 
+  /**
+   * Begins a search over rows that are {@link #offer offered} one by one.
+   *
+   * @param values as in {@link #search}
+   */
+  public void begin(int values, int dimensions, int k) {
+    int row = query.address();
+    memory.copy(values, row, dimensions << 2);
+    distances.from(row, image.inverseNorm(row));
+    pool.reset(Math.min(k, image.slotLimit() + image.graveLimit() + 1));
+  }
+
+  /** Offers the row of a subject, a slot or a grave, to the search. O(dimensions + k) */
+  public void offer(int subject, int row) {
+    // A slot is even, a grave odd, so that a key holds either.
+    long key =
+        Keys.of(
+            distances.to(row, image.inverseNorm(row)),
+            subject >= 0 ? subject << 1 : ~subject << 1 | 1);
+    if (pool.accepts(key)) {
+      pool.insert(key);
+    }
+  }
+
+  /** Ends a search over offered rows; otherwise as {@link #search}, with slot -1 for a grave. */
+  public int end(Buffer output) {
+    int records = output.reserve(pool.size * RECORD_BYTES);
+    for (int i = 0; i < pool.size; i++) {
+      int code = Keys.slot(pool.keys[i]);
+      int subject = (code & 1) == 0 ? code >>> 1 : ~(code >>> 1);
+      writeRecord(records + i * RECORD_BYTES, Keys.distance(pool.keys[i]), subject);
+    }
+    return pool.size;
+  }
+
   private int scan(int wanted, int records) {
     pool.reset(wanted);
     for (int slot = 0, limit = image.slotLimit(); slot < limit; slot += Distances.MAX_BATCH) {
@@ -127,13 +162,15 @@ public final class Searcher {
 
   private int write(long[] found, int n, int records) {
     for (int i = 0; i < n; i++) {
-      int slot = Keys.slot(found[i]);
-      int record = records + i * RECORD_BYTES;
-      memory.putFloat(record, distances.score(Keys.distance(found[i])));
-      memory.putInt(record + 4, image.id(slot));
-      memory.putInt(record + 8, image.idBytes(slot));
-      memory.putInt(record + 12, slot);
+      writeRecord(records + i * RECORD_BYTES, Keys.distance(found[i]), Keys.slot(found[i]));
     }
     return n;
+  }
+
+  private void writeRecord(int record, float distance, int subject) {
+    memory.putFloat(record, distances.score(distance));
+    memory.putInt(record + 4, image.id(subject));
+    memory.putInt(record + 8, image.idBytes(subject));
+    memory.putInt(record + 12, Math.max(subject, -1));
   }
 }

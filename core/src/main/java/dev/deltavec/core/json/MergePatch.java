@@ -2,6 +2,7 @@ package dev.deltavec.core.json;
 
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * every platform. Members keep their order; new ones come last.
  */
 public final class MergePatch {
+  private static final byte[] NULL = {'n', 'u', 'l', 'l'};
+
   private MergePatch() {}
 
   /**
@@ -53,6 +56,55 @@ public final class MergePatch {
       }
     }
     return result;
+  }
+
+  /**
+   * Finds the patch that turns one object into another.
+   *
+   * @param from a JSON object that {@link #apply} gave, or an empty array for none
+   * @param to likewise
+   * @return the patch, or an empty array if they are the same. Where {@code to} holds nulls inside
+   *     of objects, the patch replaces the object around them
+   */
+  public static byte[] diff(byte[] from, byte[] to) {
+    Output out = new Output(to.length);
+    Node before = from.length == 0 ? Node.object() : new JsonParser(from).parse();
+    Node after = to.length == 0 ? Node.object() : new JsonParser(to).parse();
+    Node patch = diff(before, after);
+    if (patch.members == null || !patch.members.isEmpty()) {
+      write(patch, out);
+    }
+    return out.toBytes();
+  }
+
+  private static Node diff(Node before, Node after) {
+    Node patch = Node.object();
+    if (before.members == null || after.members == null) {
+      return after;
+    }
+    for (Map.Entry<String, Member> entry : before.members.entrySet()) {
+      if (after.get(entry.getKey()) == null) {
+        patch.put(entry.getKey(), entry.getValue().rawName, Node.text(NULL));
+      }
+    }
+    for (Map.Entry<String, Member> entry : after.members.entrySet()) {
+      Member member = entry.getValue();
+      Node old = before.get(entry.getKey());
+      if (old == null) {
+        patch.put(entry.getKey(), member.rawName, member.value);
+      } else if (!same(old, member.value)) {
+        patch.put(entry.getKey(), member.rawName, diff(old, member.value));
+      }
+    }
+    return patch;
+  }
+
+  private static boolean same(Node a, Node b) {
+    Output left = new Output(64);
+    Output right = new Output(64);
+    write(a, left);
+    write(b, right);
+    return Arrays.equals(left.toBytes(), right.toBytes());
   }
 
   private static void write(Node node, Output out) {

@@ -49,6 +49,13 @@ public final class Buffer {
     return address;
   }
 
+  /** Gives the block back; the next {@link #reserve} takes a new one. */
+  public void release() {
+    heap.free(address, capacity);
+    address = 0;
+    capacity = 0;
+  }
+
   private void replace(int bytes) {
     boolean shrinks = bytes < capacity;
     if (shrinks) {

@@ -1,0 +1,5 @@
+/** The history: the delta log, reading the past, merging replicas, compaction. */
+@NullMarked
+package dev.deltavec.core.history;
+
+import org.jspecify.annotations.NullMarked;
