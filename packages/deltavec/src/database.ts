@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { DeltaIdFormatter } from "./delta-id.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { EventHub } from "./events.ts";

@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 import { embeddedModule } from "./embedded.ts";
-import { type InitSource, load } from "./module.ts";
+import { load } from "./module.ts";
+import type { InitSource } from "./types.ts";
 
 export * from "./api.ts";
 

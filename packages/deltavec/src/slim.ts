@@ -3,7 +3,8 @@
  *
  * @packageDocumentation
  */
-import { type InitSource, load } from "./module.ts";
+import { load } from "./module.ts";
+import type { InitSource } from "./types.ts";
 
 export * from "./api.ts";
 
