@@ -83,7 +83,7 @@ final class Operations {
                 calls,
                 block,
                 () -> id(random),
-                id -> Objects.requireNonNull(opened.getVector(id))[7]);
+                id -> Objects.requireNonNull(opened.getVector(id)).length);
           }
           case "get_view" -> {
             DeltaVectorDB opened = opened();
@@ -91,7 +91,7 @@ final class Operations {
                 calls,
                 block,
                 () -> id(random),
-                id -> Objects.requireNonNull(opened.getVectorView(id)).get(7));
+                id -> Objects.requireNonNull(opened.getVectorView(id)).remaining());
           }
           case "apply_sparse" -> {
             DeltaVectorDB opened = opened();
