@@ -58,9 +58,22 @@ execFileSync(
   ],
   { stdio: "inherit" },
 );
-// The compiler leaves the names of sources in declarations.
-for (const name of readdirSync(dist).filter((file) => file.endsWith(".d.ts"))) {
-  const file = join(dist, name);
-  const text = readFileSync(file, "utf8").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');
-  writeFileSync(file, text);
+const declarations = new Map(
+  readdirSync(dist)
+    .filter((name) => name.endsWith(".d.ts"))
+    .map((name) => [name, readFileSync(join(dist, name), "utf8")]),
+);
+const used = new Set(["index.d.ts", "slim.d.ts"]);
+for (const name of used) {
+  // The compiler leaves the names of sources in declarations.
+  const text = (declarations.get(name) ?? "").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');
+  for (const [, part] of text.matchAll(/from "\.\/([^"]+)\.js"/g)) {
+    used.add(`${part}.d.ts`);
+  }
+  writeFileSync(join(dist, name), text);
+}
+for (const name of declarations.keys()) {
+  if (!used.has(name)) {
+    rmSync(join(dist, name));
+  }
 }

@@ -1,6 +1,5 @@
 export { DeltaVectorDB } from "./database.ts";
 export { DeltaError, type DeltaErrorCode, type DeltaErrorDetails } from "./errors.ts";
-export type { InitSource } from "./module.ts";
 export type {
   DeltaDBOptions,
   DeltaEvent,
@@ -8,7 +7,9 @@ export type {
   DeltaMetric,
   DeltaOperation,
   DeltaStats,
+  InitSource,
   ResolvedDeltaDBOptions,
   SearchResult,
   VectorDelta,
+  WasmModule,
 } from "./types.ts";

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { DeltaIdFormatter } from "./delta-id.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { EventHub } from "./events.ts";
@@ -240,7 +241,7 @@ export class DeltaVectorDB {
   search(query: Float32Array, k: number): SearchResult[] {
     const instance = this.#instance;
     instance.check();
-    let floats = query instanceof Float32Array && query.length > 0 ? query : this.#queryOf(query);
+    const floats = query instanceof Float32Array && query.length > 0 ? query : this.#queryOf(query);
     if (!Number.isInteger(k) || k < 1) {
       throw invalid(`k must be a whole number of 1 or more, not ${describe(k)}`);
     }
@@ -248,8 +249,7 @@ export class DeltaVectorDB {
     // One of another length is refused by its length; its values are not looked at.
     if (length === this.#dimensions) {
       if (4 * length > instance.inputBytes) {
-        floats = floats.slice();
-        instance.grow(4 * length, 0);
+        instance.grow(4 * length, 0); // before the first vector came, so the query is no view on one
       }
       instance.floats.set(floats, instance.input >>> 2);
     }

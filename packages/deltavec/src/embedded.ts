@@ -4,18 +4,35 @@ import { DeltaError } from "./errors.ts";
 /** What newer engines have, and the type library does not know yet. */
 type FromBase64 = { fromBase64?(text: string): Uint8Array<ArrayBuffer> };
 
-/** Returns the module that the package carries: deflated, in base64. The engine inflates and compiles it as a stream. */
-export function embeddedModule(): Response {
+/**
+ * Returns the module that the package carries. It is deflated, then in base64: a quarter less to load than base64 alone,
+ * for a millisecond. Read from the stream by hand, which is several times faster than by way of a Response.
+ */
+export async function embeddedModule(): Promise<Uint8Array<ArrayBuffer>> {
   if (typeof DecompressionStream !== "function") {
     throw new DeltaError(
       "UNSUPPORTED_PLATFORM",
       "this engine lacks DecompressionStream, which the bundled module needs: give init a source",
     );
   }
-  const inflated = new Blob([fromBase64(deflated)])
-    .stream()
-    .pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Response(inflated, { headers: { "Content-Type": "application/wasm" } });
+  const { readable, writable } = new DecompressionStream("deflate-raw");
+  const writer = writable.getWriter();
+  const written = Promise.all([writer.write(fromBase64(deflated)), writer.close()]);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = readable.getReader();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    chunks.push(next.value);
+    length += next.value.length;
+  }
+  await written;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {

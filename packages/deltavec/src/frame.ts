@@ -24,7 +24,7 @@ export interface DeltaDraft {
 }
 
 /** Unix milliseconds have 48 bits. */
-export const TIME_LIMIT: number = 2 ** 48;
+export const TIME_LIMIT: number = 0x1_0000_0000_0000;
 
 /** The longest vector id in UTF-8 bytes. */
 const MAX_ID_BYTES = 1024;
@@ -33,8 +33,8 @@ const MAX_DIMENSIONS = 65_536;
 const MAX_FRAME_BYTES = 0xff_ffff;
 const VERSION = 1;
 const HEADER_BYTES = 9;
-/** The most that all fields of fixed size take: header, length of the id, time, number of values, length of the patch. */
-const FIXED_BYTES = HEADER_BYTES + 2 + 6 + 5 + 5;
+/** The most that all but id, values and patch take: header, length of the id, time, number of values, length of the patch. */
+const FIXED_BYTES = 27;
 /** The first frame may be put off by as much, to align its floats. */
 const PADDING_BYTES = 3;
 

@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 import { embeddedModule } from "./embedded.ts";
-import { type InitSource, load } from "./module.ts";
+import { load } from "./module.ts";
+import type { InitSource } from "./types.ts";
 
 export * from "./api.ts";
 
@@ -18,5 +19,5 @@ export * from "./api.ts";
  * source cannot be loaded, `CORRUPT_DATA` if it is not WebAssembly, `UNSUPPORTED_VERSION` if it is another module
  */
 export function init(source?: InitSource): Promise<void> {
-  return load(() => source ?? embeddedModule());
+  return load(() => (source === undefined ? embeddedModule() : source));
 }

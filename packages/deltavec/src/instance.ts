@@ -57,7 +57,7 @@ export interface OpenOptions {
 
 /** Bytes asked for at first: more than one dense delta of 1,536 values. */
 const FIRST_INPUT_BYTES = 8192;
-const MAX_INPUT_BYTES = 2 ** 32 - 65_536;
+const MAX_INPUT_BYTES = 0xffff_0000;
 /** Seeds the level generator; the same on every platform, so that the same deltas build the same graph. */
 const SEED_LOW = 0x7f4a7c15;
 const SEED_HIGH = 0x9e3779b9;

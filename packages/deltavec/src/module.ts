@@ -1,18 +1,7 @@
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { FUNCTIONS } from "./instance.ts";
 import { requirePlatform } from "./platform.ts";
-
-/**
- * Where the WebAssembly module comes from: its URL, a response that brings it, its bytes, or the compiled module.
- */
-export type InitSource =
-  | URL
-  | string
-  | Response
-  | Promise<Response>
-  | ArrayBuffer
-  | Uint8Array
-  | WebAssembly.Module;
+import type { InitSource } from "./types.ts";
 
 let module: WebAssembly.Module | undefined;
 let loading: Promise<void> | undefined;

@@ -111,3 +111,22 @@ export interface DeltaStats {
 
 /** A function that receives deltas; see `DeltaVectorDB.onDelta`. */
 export type DeltaListener = (delta: DeltaEvent) => void;
+
+/** `WebAssembly.Module` where the types of the platform have it: Node's alone do not. */
+export type WasmModule = typeof globalThis extends {
+  WebAssembly: { Module: { prototype: infer Module } };
+}
+  ? Module
+  : object;
+
+/**
+ * Where the WebAssembly module comes from: its URL, a response that brings it, its bytes, or the compiled module.
+ */
+export type InitSource =
+  | URL
+  | string
+  | Response
+  | Promise<Response>
+  | ArrayBuffer
+  | Uint8Array
+  | WasmModule;

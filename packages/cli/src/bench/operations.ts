@@ -75,7 +75,7 @@ export class AdrBench {
           calls,
           block,
           () => this.#id(random),
-          (id) => db.getVector(id)![7]!,
+          (id) => db.getVector(id)!.length,
         );
       }
       case "get_view": {
@@ -84,7 +84,7 @@ export class AdrBench {
           calls,
           block,
           () => this.#id(random),
-          (id) => db.getVectorView(id)![7]!,
+          (id) => db.getVectorView(id)!.length,
         );
       }
       case "apply_sparse": {

@@ -46,12 +46,12 @@ export function render(report: Report): string {
     heading("deltavec bench adr"),
     colors.dim(
       `${whole(about.n)} vectors x 384, M=${SETTINGS.hnswM}, efConstruction=${SETTINGS.hnswEfConstruction}, ` +
-        `efSearch=${SETTINGS.hnswEfSearch}, rounds: ${about.rounds}, queries: ${about.queries}`,
+        `efSearch=${SETTINGS.hnswEfSearch}`,
     ),
-    colors.dim(about.machine),
+    colors.dim(`rounds: ${about.rounds}; queries: ${about.queries}; ${about.machine}`),
     ...names.map((name) => colors.dim(`${TITLES[name].padEnd(9)} ${about.runtimes[name]}`)),
     "",
-    heading("Microseconds for one call: mean, p50, p99, and the mean's ratio to the JVM's"),
+    heading("One call, us unless said: mean, p50, p99, and the mean's ratio to the JVM's"),
     times(report, names),
     colors.dim(
       `Build: in calls of ${BUILD_BATCH}. Gets and applies: p50 and p99 of blocks of 64 calls.`,
@@ -182,10 +182,13 @@ function maybe(us: number | undefined): string {
   return us === undefined ? "-" : time(us);
 }
 
-/** Microseconds with three digits or so. */
+/** Microseconds with three digits or so; long times in the unit that they say. */
 function time(us: number): string {
+  if (us >= 1e5) {
+    return `${(us / 1e6).toFixed(2)}s`;
+  }
   if (us >= 1000) {
-    return whole(us);
+    return `${(us / 1000).toFixed(1)}ms`;
   }
   return us >= 100 ? us.toFixed(0) : us >= 10 ? us.toFixed(1) : us.toFixed(2);
 }

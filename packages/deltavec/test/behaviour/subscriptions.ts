@@ -117,6 +117,50 @@ export function subscriptions({ test, open }: Bench): void {
     same(await db.getVector("a"), Float32Array.of(3, 5));
   });
 
+  test("without onError what a callback throws is reported as an uncaught error is", async () => {
+    const db = await make();
+    const trouble = new Error("trouble");
+    db.onDelta(() => {
+      throw trouble;
+    });
+    const reported = await reportedDuring("reportError", () => db.applyDelta(create("a", 1, 2)));
+    same(reported.length, 1, "number of reports");
+    check(reported[0] === trouble, "another error was reported");
+  });
+
+  test("where there is no reportError, console.error gets it", async () => {
+    const db = await make();
+    const trouble = new Error("trouble");
+    db.onDelta(() => {
+      throw trouble;
+    });
+    const { reportError: original } = globalThis;
+    Reflect.deleteProperty(globalThis, "reportError");
+    try {
+      const reported = await reportedDuring("error", () => db.applyDelta(create("a", 1, 2)));
+      check(reported[0] === trouble, "another error was reported");
+    } finally {
+      if (original !== undefined) {
+        globalThis.reportError = original;
+      }
+    }
+  });
+
+  test("an onError that throws is reported itself and disturbs nobody", async () => {
+    const worse = new Error("worse");
+    const db = await make(() => {
+      throw worse;
+    });
+    let others = 0;
+    db.onDelta(() => {
+      throw new Error("trouble");
+    });
+    db.onDelta(() => others++);
+    const reported = await reportedDuring("reportError", () => db.applyDelta(create("a", 1, 2)));
+    check(reported[0] === worse, "another error was reported");
+    same(others, 1, "number of events");
+  });
+
   test("an asynchronous callback that rejects is reported", async () => {
     const reported = Promise.withResolvers<unknown>();
     const db = await make(reported.resolve);
@@ -218,4 +262,21 @@ export function subscriptions({ test, open }: Bench): void {
     const db = await make();
     await fails(() => db.onDelta({} as () => void), "INVALID_ARGUMENT", /callback.*Object/);
   });
+}
+
+/** Runs something while `reportError`, or `console.error`, only collects. Returns what it was given. */
+async function reportedDuring(
+  name: "reportError" | "error",
+  run: () => unknown,
+): Promise<unknown[]> {
+  const reported: unknown[] = [];
+  const place = (name === "error" ? console : globalThis) as unknown as Record<string, unknown>;
+  const original = place[name];
+  place[name] = (error: unknown) => reported.push(error);
+  try {
+    await run();
+  } finally {
+    place[name] = original;
+  }
+  return reported;
 }

@@ -1,5 +1,6 @@
 import { badInput } from "./bad-input.ts";
 import type { Bench, Face, Harness, Open } from "./face.ts";
+import { garbage } from "./garbage.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { metadata } from "./metadata.ts";
 import { model } from "./model.ts";
@@ -50,6 +51,7 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
   if (!options.remote) {
     subscriptions(bench);
     views(bench);
+    garbage(bench, options.runs ?? 100);
   }
   search(bench);
   lifecycle(bench);

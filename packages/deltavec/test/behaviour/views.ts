@@ -42,6 +42,17 @@ export function views({ test, open }: Bench): void {
     same(await db.getVector("v199"), vector);
   });
 
+  test("a view can be given with metadata for which the input has to grow", async () => {
+    const db = await open({ dimensions: 3 });
+    await db.applyDelta(create("a", 1, 2, 3));
+    for (let length = 1000; length < 200_000; length *= 3) {
+      const operation = { type: "dense" as const, vector: view(db, "a") as Float32Array };
+      const metadata = { text: "x".repeat(length) };
+      await db.applyDelta({ vectorId: "a", operation, metadata });
+      same(await db.getVector("a"), Float32Array.of(1, 2, 3));
+    }
+  });
+
   test("a view can be given to search", async () => {
     const db = await open({ dimensions: 3000 });
     const vector = new Random(2).vector(3000);

@@ -1,4 +1,4 @@
-/** The JVM's implementation of memory and kernels. */
+/** The platform seam on the JVM: memory, and kernels on the Vector API. Not for users. */
 @NullMarked
 package dev.deltavec.jvm;
 

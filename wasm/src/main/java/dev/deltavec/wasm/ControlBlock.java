@@ -3,8 +3,8 @@ package dev.deltavec.wasm;
 import dev.deltavec.core.memory.Memory;
 
 /**
- * What the faces read after a call: the control block of {@code docs/abi.md} and, behind it, the last error's message. It
- * lies in the memory's first page and never moves.
+ * What the faces read after a call: the control block of {@code docs/abi.md} and, behind it, the
+ * last error's message. It lies in the memory's first page and never moves.
  */
 final class ControlBlock {
   private static final int BYTES = 64;
@@ -15,6 +15,7 @@ final class ControlBlock {
   private static final int INDEX = 16;
   private static final int NEXT = 20;
   private static final int LIVE = 24;
+
   /** Not part of the ABI: room for an output of 8 bytes. */
   private static final int SCRATCH = 56;
 

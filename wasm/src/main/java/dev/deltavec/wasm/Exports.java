@@ -10,11 +10,11 @@ import org.jspecify.annotations.Nullable;
 import org.teavm.interop.Export;
 
 /**
- * The functions that the module exports: {@code docs/abi.md}, which describes them. All they do is to find the database,
- * call it and note the outcome in the control block.
+ * The functions that the module exports: {@code docs/abi.md}, which describes them. All they do is
+ * to find the database, call it and note the outcome in the control block.
  *
- * <p>A {@link DeltaException} becomes a negative error number. Anything else that is thrown is a mistake of ours: the call
- * ends with a trap, after which a face must not use the instance again.
+ * <p>A {@link DeltaException} becomes a negative error number. Anything else that is thrown is a
+ * mistake of ours: the call ends with a trap, after which a face must not use the instance again.
  */
 public final class Exports {
   private static final LinearMemory MEMORY = new LinearMemory();
@@ -28,16 +28,33 @@ public final class Exports {
 
   private Exports() {}
 
+  /**
+   * Tells where the control block is. O(1)
+   *
+   * @return its address; it never moves
+   */
   @Export(name = "dv_control")
   public static int control() {
     return CONTROL.address();
   }
 
+  /**
+   * Makes room for input. The buffer keeps its place until more is asked for than it has.
+   *
+   * @param bytes an unsigned number
+   * @return an address, a multiple of 64, or 0 if there is no memory
+   */
   @Export(name = "dv_input")
   public static int input(int bytes) {
     return INPUT.reserve(bytes);
   }
 
+  /**
+   * Opens a database.
+   *
+   * @param options address of the options record, 48 bytes
+   * @return a handle, 1 or more, or an error: INVALID_ARGUMENT, OUT_OF_MEMORY
+   */
   @Export(name = "dv_open")
   public static int open(int options) {
     try {
@@ -85,6 +102,12 @@ public final class Exports {
     };
   }
 
+  /**
+   * Closes a database and frees its memory. Its handle may be given again.
+   *
+   * @param handle what {@link #open} gave
+   * @return 0, or an error: CLOSED
+   */
   @Export(name = "dv_close")
   public static int close(int handle) {
     try {
@@ -99,6 +122,17 @@ public final class Exports {
     }
   }
 
+  /**
+   * Applies deltas, all or none. Output: a record of 16 bytes for each. See {@link Database#apply}.
+   *
+   * @param handle what {@link #open} gave
+   * @param frames address of the first frame
+   * @param bytes length of all frames
+   * @param count number of frames
+   * @param nowLow the clock, Unix milliseconds, low 32 bits
+   * @param nowHigh and high 32 bits
+   * @return {@code count}, or an error of any kind
+   */
   @Export(name = "dv_apply")
   public static int apply(int handle, int frames, int bytes, int count, int nowLow, int nowHigh) {
     try {
@@ -115,6 +149,14 @@ public final class Exports {
     }
   }
 
+  /**
+   * Finds a vector. O(id)
+   *
+   * @param handle what {@link #open} gave
+   * @param id address of the id's UTF-8 bytes
+   * @param idBytes their number
+   * @return the address of its floats, or 0: no such vector, or not open
+   */
   @Export(name = "dv_find")
   public static int find(int handle, int id, int idBytes) {
     try {
@@ -127,6 +169,14 @@ public final class Exports {
     }
   }
 
+  /**
+   * Reads a vector's metadata. Output: the JSON object, or no bytes.
+   *
+   * @param handle what {@link #open} gave
+   * @param id address of the id's UTF-8 bytes
+   * @param idBytes their number
+   * @return 1, or 0: no such vector, or an error: CLOSED, OUT_OF_MEMORY
+   */
   @Export(name = "dv_metadata")
   public static int metadata(int handle, int id, int idBytes) {
     try {
@@ -143,6 +193,18 @@ public final class Exports {
     }
   }
 
+  /**
+   * Searches. Output: a record of 16 bytes for each result, closest first. See {@link
+   * Database#search}.
+   *
+   * @param handle what {@link #open} gave
+   * @param query address of the query's values
+   * @param floats their number
+   * @param k the most results, 1 or more
+   * @param efSearch candidates kept, or 0 for the database's own
+   * @return the number of results, or an error: DIMENSION_MISMATCH, NOT_FINITE, INVALID_ARGUMENT,
+   *     OUT_OF_MEMORY, CLOSED
+   */
   @Export(name = "dv_search")
   public static int search(int handle, int query, int floats, int k, int efSearch) {
     try {
@@ -157,6 +219,14 @@ public final class Exports {
     }
   }
 
+  /**
+   * Lists ids. Output: a record of 8 bytes for each; the control block tells where to go on.
+   *
+   * @param handle what {@link #open} gave
+   * @param slot where to begin
+   * @param max the most to list
+   * @return the number of ids, or an error: CLOSED, OUT_OF_MEMORY
+   */
   @Export(name = "dv_ids")
   public static int ids(int handle, int slot, int max) {
     try {
@@ -172,6 +242,12 @@ public final class Exports {
     }
   }
 
+  /**
+   * Gathers statistics. Output: the statistics record. O(1)
+   *
+   * @param handle what {@link #open} gave
+   * @return 0, or an error: CLOSED, OUT_OF_MEMORY
+   */
   @Export(name = "dv_stats")
   public static int stats(int handle) {
     try {
@@ -186,6 +262,12 @@ public final class Exports {
     }
   }
 
+  /**
+   * Digests the state. Output: 8 bytes. O(state)
+   *
+   * @param handle what {@link #open} gave
+   * @return 0, or an error: CLOSED
+   */
   @Export(name = "dv_digest")
   public static int digest(int handle) {
     try {
@@ -199,8 +281,7 @@ public final class Exports {
   }
 
   private static Database database(int handle) {
-    Database database =
-        handle >= 1 && handle <= databases.length ? databases[handle - 1] : null;
+    Database database = handle >= 1 && handle <= databases.length ? databases[handle - 1] : null;
     if (database == null) {
       throw new DeltaException(ErrorCode.CLOSED, "no open database has the handle " + handle);
     }

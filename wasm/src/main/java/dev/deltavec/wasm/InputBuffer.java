@@ -3,8 +3,8 @@ package dev.deltavec.wasm;
 import dev.deltavec.core.memory.Memory;
 
 /**
- * Where the faces write what they hand in. First the rest of the memory's first pages, which costs nothing; then a region
- * of its own, as large as was last asked for.
+ * Where the faces write what they hand in. First the rest of the memory's first pages, which costs
+ * nothing; then a region of its own, as large as was last asked for.
  */
 final class InputBuffer {
   private final Memory memory;

@@ -5,12 +5,13 @@ import java.util.Arrays;
 import org.teavm.interop.Address;
 
 /**
- * The instance's linear memory. Regions are whole pages: the first free range that is large enough, else the memory grows,
- * by no more than what a free range at its end does not cover. The memory never shrinks, so released regions wait, sorted
- * and joined with their neighbours, for the next request of any database of the instance.
+ * The instance's linear memory. Regions are whole pages: the first free range that is large enough,
+ * else the memory grows, by no more than what a free range at its end does not cover. The memory
+ * never shrinks, so released regions wait, sorted and joined with their neighbours, for the next
+ * request of any database of the instance.
  *
- * <p>{@link #allocate} and {@link #release} are O(free ranges), a handful. The memory's maximum leaves out the last page
- * below 4 GiB, so the end of a region is always an address.
+ * <p>{@link #allocate} and {@link #release} are O(free ranges), a handful. The memory's maximum
+ * leaves out the last page below 4 GiB, so the end of a region is always an address.
  */
 final class LinearMemory implements Memory {
   /** Free ranges in pages, sorted by {@link #first}; no two touch. */

@@ -3,13 +3,17 @@ package dev.deltavec.wasm;
 import org.teavm.interop.Import;
 
 /**
- * What Java cannot say: the functions of {@code kernels.wat}, and what only the post-link knows. The post-link joins them
- * with the module, so that a call costs as much as one of a Java method. Addresses, lengths and sizes are unsigned.
+ * What Java cannot say: the functions of {@code kernels.wat}, and what only the post-link knows.
+ * The post-link joins them with the module, so that a call costs as much as one of a Java method.
+ * Addresses, lengths and sizes are unsigned.
  */
 final class Native {
   private Native() {}
 
-  /** First free address behind the static data, a multiple of 64; what follows it in the first pages is ours. */
+  /**
+   * First free address behind the static data, a multiple of 64; what follows it in the first pages
+   * is ours.
+   */
   @Import(module = "deltavec", name = "dataEnd")
   static native int dataEnd();
 

@@ -3,8 +3,8 @@ package dev.deltavec.wasm;
 import dev.deltavec.core.memory.Kernels;
 
 /**
- * The kernels in WebAssembly SIMD, {@code kernels.wat}. A row's result does not depend on the kernel nor on its place in a
- * batch, and is the same in every engine.
+ * The kernels in WebAssembly SIMD, {@code kernels.wat}. A row's result does not depend on the
+ * kernel nor on its place in a batch, and is the same in every engine.
  */
 final class SimdKernels implements Kernels {
   @Override

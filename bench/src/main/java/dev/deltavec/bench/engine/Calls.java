@@ -1,0 +1,60 @@
+package dev.deltavec.bench.engine;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/** The calls that the engine knows. */
+final class Calls {
+  private @Nullable Operations operations;
+
+  /**
+   * Does a call.
+   *
+   * @param emit gets what the call reports on its way
+   * @return the result
+   * @throws IOException if data cannot be read
+   */
+  Object call(String method, JsonNode params, Consumer<Object> emit) throws IOException {
+    return switch (method) {
+      case "demo" -> {
+        Path data = Path.of(params.path("data").asString());
+        new Demo(CarriedData.read(data), params.path("events").asInt(), emit).run();
+        yield Map.of();
+      }
+      case "init" -> Map.of("us", Operations.init());
+      case "open" -> {
+        Path data = Path.of(params.path("data").asString());
+        operations = new Operations(data, params.path("n").asInt());
+        yield Map.of("runtime", runtime());
+      }
+      case "run" ->
+          opened()
+              .run(
+                  params.path("operation").asString(),
+                  params.path("calls").asInt(),
+                  params.path("block").asInt(),
+                  params.path("seed").asInt());
+      case "memory" -> opened().memory();
+      default -> throw new IllegalArgumentException("unknown call " + method);
+    };
+  }
+
+  /** Name and version of what runs here. */
+  static String runtime() {
+    boolean vectors = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
+    return "Java "
+        + Runtime.version().feature()
+        + (vectors ? " with the Vector API" : " without the Vector API");
+  }
+
+  private Operations opened() {
+    if (operations == null) {
+      throw new IllegalStateException("open comes first");
+    }
+    return operations;
+  }
+}

@@ -1,0 +1,29 @@
+package dev.deltavec;
+
+/**
+ * Sizes and counts of a database. Bytes are those of its memory outside the Java heap unless said.
+ *
+ * @param size live vectors
+ * @param capacity vectors there is room for before more memory is asked for
+ * @param memoryBytes bytes granted so far
+ * @param usedBytes bytes of these in use
+ * @param vectorBytes bytes of the vectors and their norms
+ * @param graphBytes bytes of the search graph
+ * @param textBytes bytes of ids and metadata
+ * @param mapBytes bytes on the Java heap: the map from ids to vectors
+ * @param deltas deltas applied since the database was made
+ * @param maxLevel highest layer of the search graph, 0 for one layer
+ * @param stride floats that one vector takes in memory: dimensions and padding
+ */
+public record DeltaStats(
+    int size,
+    int capacity,
+    long memoryBytes,
+    long usedBytes,
+    long vectorBytes,
+    long graphBytes,
+    long textBytes,
+    long mapBytes,
+    long deltas,
+    int maxLevel,
+    int stride) {}

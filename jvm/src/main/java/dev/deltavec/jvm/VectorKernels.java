@@ -1,0 +1,301 @@
+package dev.deltavec.jvm;
+
+import dev.deltavec.core.memory.Kernels;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * {@link Kernels} on the Vector API (module {@code jdk.incubator.vector}) over a {@link
+ * SegmentMemory}, in registers of up to 512 bits.
+ *
+ * <p>Batches take four rows at a time: the query is loaded once for them, and their cache misses
+ * overlap.
+ *
+ * <p>The loops are long methods on purpose. The compiler must see a whole loop at once to keep
+ * vectors in registers; a short method would be inlined into its callers until some budget is used
+ * up, and the vectors of the rest would be objects.
+ */
+public final class VectorKernels implements Kernels {
+  /** Rows are whole blocks of 16 floats, so no register may be wider than that. */
+  private static final VectorShape SHAPE =
+      VectorShape.preferredShape().vectorBitSize() <= BLOCK * Float.SIZE
+          ? VectorShape.preferredShape()
+          : VectorShape.S_512_BIT;
+
+  private static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, SHAPE);
+  private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, SHAPE);
+
+  /** Floats in a register. */
+  private static final int LANES = FLOATS.length();
+
+  /** Bytes of a register. */
+  private static final long STEP = LANES * 4L;
+
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+
+  private static final int MAGNITUDE = 0x7fff_ffff;
+
+  /** The bits of infinity; those of a NaN, without the sign, are larger. */
+  private static final int INFINITY = 0x7f80_0000;
+
+  private final SegmentMemory memory;
+
+  /**
+   * Kernels over one memory.
+   *
+   * @param memory where the rows are
+   */
+  public VectorKernels(SegmentMemory memory) {
+    this.memory = memory;
+  }
+
+  /** Returns the width of the registers in bits. */
+  static int bits() {
+    return SHAPE.vectorBitSize();
+  }
+
+  @Override
+  public float dot(int a, int b, int floats) {
+    return dot(
+        memory.segment(a),
+        SegmentMemory.offset(a),
+        memory.segment(b),
+        SegmentMemory.offset(b),
+        floats);
+  }
+
+  @Override
+  public float squaredDistance(int a, int b, int floats) {
+    return squaredDistance(
+        memory.segment(a),
+        SegmentMemory.offset(a),
+        memory.segment(b),
+        SegmentMemory.offset(b),
+        floats);
+  }
+
+  @Override
+  public void dotBatch(int query, int rows, int n, int floats, int out) {
+    int i = 0;
+    for (; i < n - 1; i += 4) {
+      // A last group of two or three repeats its last row.
+      int last = n - 1;
+      dot4(
+          query,
+          memory.getInt(rows + (i << 2)),
+          memory.getInt(rows + (i + 1 << 2)),
+          memory.getInt(rows + (Math.min(i + 2, last) << 2)),
+          memory.getInt(rows + (Math.min(i + 3, last) << 2)),
+          floats,
+          out + (i << 2));
+    }
+    if (i < n) {
+      memory.putFloat(out + (i << 2), dot(query, memory.getInt(rows + (i << 2)), floats));
+    }
+  }
+
+  @Override
+  public void squaredDistanceBatch(int query, int rows, int n, int floats, int out) {
+    int i = 0;
+    for (; i < n - 1; i += 4) {
+      int last = n - 1;
+      squaredDistance4(
+          query,
+          memory.getInt(rows + (i << 2)),
+          memory.getInt(rows + (i + 1 << 2)),
+          memory.getInt(rows + (Math.min(i + 2, last) << 2)),
+          memory.getInt(rows + (Math.min(i + 3, last) << 2)),
+          floats,
+          out + (i << 2));
+    }
+    if (i < n) {
+      memory.putFloat(
+          out + (i << 2), squaredDistance(query, memory.getInt(rows + (i << 2)), floats));
+    }
+  }
+
+  private static FloatVector load(MemorySegment segment, long offset) {
+    return FloatVector.fromMemorySegment(FLOATS, segment, offset, ORDER);
+  }
+
+  private static float dot(MemorySegment a, long x, MemorySegment b, long y, int floats) {
+    FloatVector s0 = FloatVector.zero(FLOATS);
+    FloatVector s1 = FloatVector.zero(FLOATS);
+    FloatVector s2 = FloatVector.zero(FLOATS);
+    FloatVector s3 = FloatVector.zero(FLOATS);
+    long bytes = floats * 4L;
+    long i = 0;
+    for (; i <= bytes - 4 * STEP; i += 4 * STEP) {
+      s0 = load(a, x + i).fma(load(b, y + i), s0);
+      s1 = load(a, x + i + STEP).fma(load(b, y + i + STEP), s1);
+      s2 = load(a, x + i + 2 * STEP).fma(load(b, y + i + 2 * STEP), s2);
+      s3 = load(a, x + i + 3 * STEP).fma(load(b, y + i + 3 * STEP), s3);
+    }
+    if (i < bytes) {
+      s0 = load(a, x + i).fma(load(b, y + i), s0);
+      i += STEP;
+    }
+    if (i < bytes) {
+      s1 = load(a, x + i).fma(load(b, y + i), s1);
+      i += STEP;
+    }
+    if (i < bytes) {
+      s2 = load(a, x + i).fma(load(b, y + i), s2);
+    }
+    return s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
+  }
+
+  private static float squaredDistance(
+      MemorySegment a, long x, MemorySegment b, long y, int floats) {
+    FloatVector s0 = FloatVector.zero(FLOATS);
+    FloatVector s1 = FloatVector.zero(FLOATS);
+    FloatVector s2 = FloatVector.zero(FLOATS);
+    FloatVector s3 = FloatVector.zero(FLOATS);
+    long bytes = floats * 4L;
+    long i = 0;
+    for (; i <= bytes - 4 * STEP; i += 4 * STEP) {
+      FloatVector d0 = load(a, x + i).sub(load(b, y + i));
+      FloatVector d1 = load(a, x + i + STEP).sub(load(b, y + i + STEP));
+      FloatVector d2 = load(a, x + i + 2 * STEP).sub(load(b, y + i + 2 * STEP));
+      FloatVector d3 = load(a, x + i + 3 * STEP).sub(load(b, y + i + 3 * STEP));
+      s0 = d0.fma(d0, s0);
+      s1 = d1.fma(d1, s1);
+      s2 = d2.fma(d2, s2);
+      s3 = d3.fma(d3, s3);
+    }
+    if (i < bytes) {
+      FloatVector d0 = load(a, x + i).sub(load(b, y + i));
+      s0 = d0.fma(d0, s0);
+      i += STEP;
+    }
+    if (i < bytes) {
+      FloatVector d1 = load(a, x + i).sub(load(b, y + i));
+      s1 = d1.fma(d1, s1);
+      i += STEP;
+    }
+    if (i < bytes) {
+      FloatVector d2 = load(a, x + i).sub(load(b, y + i));
+      s2 = d2.fma(d2, s2);
+    }
+    return s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
+  }
+
+  private void dot4(int query, int row0, int row1, int row2, int row3, int floats, int out) {
+    MemorySegment q = memory.segment(query);
+    MemorySegment m0 = memory.segment(row0);
+    MemorySegment m1 = memory.segment(row1);
+    MemorySegment m2 = memory.segment(row2);
+    MemorySegment m3 = memory.segment(row3);
+    long atQ = SegmentMemory.offset(query);
+    long at0 = SegmentMemory.offset(row0);
+    long at1 = SegmentMemory.offset(row1);
+    long at2 = SegmentMemory.offset(row2);
+    long at3 = SegmentMemory.offset(row3);
+    FloatVector s0 = FloatVector.zero(FLOATS);
+    FloatVector s1 = FloatVector.zero(FLOATS);
+    FloatVector s2 = FloatVector.zero(FLOATS);
+    FloatVector s3 = FloatVector.zero(FLOATS);
+    long bytes = floats * 4L;
+    long i = 0;
+    for (; i <= bytes - 2 * STEP; i += 2 * STEP) {
+      FloatVector v = load(q, atQ + i);
+      s0 = load(m0, at0 + i).fma(v, s0);
+      s1 = load(m1, at1 + i).fma(v, s1);
+      s2 = load(m2, at2 + i).fma(v, s2);
+      s3 = load(m3, at3 + i).fma(v, s3);
+      FloatVector w = load(q, atQ + i + STEP);
+      s0 = load(m0, at0 + i + STEP).fma(w, s0);
+      s1 = load(m1, at1 + i + STEP).fma(w, s1);
+      s2 = load(m2, at2 + i + STEP).fma(w, s2);
+      s3 = load(m3, at3 + i + STEP).fma(w, s3);
+    }
+    if (i < bytes) {
+      FloatVector v = load(q, atQ + i);
+      s0 = load(m0, at0 + i).fma(v, s0);
+      s1 = load(m1, at1 + i).fma(v, s1);
+      s2 = load(m2, at2 + i).fma(v, s2);
+      s3 = load(m3, at3 + i).fma(v, s3);
+    }
+    memory.putFloat(out, s0.reduceLanes(VectorOperators.ADD));
+    memory.putFloat(out + 4, s1.reduceLanes(VectorOperators.ADD));
+    memory.putFloat(out + 8, s2.reduceLanes(VectorOperators.ADD));
+    memory.putFloat(out + 12, s3.reduceLanes(VectorOperators.ADD));
+  }
+
+  private void squaredDistance4(
+      int query, int row0, int row1, int row2, int row3, int floats, int out) {
+    MemorySegment q = memory.segment(query);
+    MemorySegment m0 = memory.segment(row0);
+    MemorySegment m1 = memory.segment(row1);
+    MemorySegment m2 = memory.segment(row2);
+    MemorySegment m3 = memory.segment(row3);
+    long atQ = SegmentMemory.offset(query);
+    long at0 = SegmentMemory.offset(row0);
+    long at1 = SegmentMemory.offset(row1);
+    long at2 = SegmentMemory.offset(row2);
+    long at3 = SegmentMemory.offset(row3);
+    FloatVector s0 = FloatVector.zero(FLOATS);
+    FloatVector s1 = FloatVector.zero(FLOATS);
+    FloatVector s2 = FloatVector.zero(FLOATS);
+    FloatVector s3 = FloatVector.zero(FLOATS);
+    long bytes = floats * 4L;
+    long i = 0;
+    for (; i <= bytes - 2 * STEP; i += 2 * STEP) {
+      FloatVector v = load(q, atQ + i);
+      FloatVector d0 = load(m0, at0 + i).sub(v);
+      FloatVector d1 = load(m1, at1 + i).sub(v);
+      FloatVector d2 = load(m2, at2 + i).sub(v);
+      FloatVector d3 = load(m3, at3 + i).sub(v);
+      s0 = d0.fma(d0, s0);
+      s1 = d1.fma(d1, s1);
+      s2 = d2.fma(d2, s2);
+      s3 = d3.fma(d3, s3);
+      FloatVector w = load(q, atQ + i + STEP);
+      FloatVector e0 = load(m0, at0 + i + STEP).sub(w);
+      FloatVector e1 = load(m1, at1 + i + STEP).sub(w);
+      FloatVector e2 = load(m2, at2 + i + STEP).sub(w);
+      FloatVector e3 = load(m3, at3 + i + STEP).sub(w);
+      s0 = e0.fma(e0, s0);
+      s1 = e1.fma(e1, s1);
+      s2 = e2.fma(e2, s2);
+      s3 = e3.fma(e3, s3);
+    }
+    if (i < bytes) {
+      FloatVector v = load(q, atQ + i);
+      FloatVector d0 = load(m0, at0 + i).sub(v);
+      FloatVector d1 = load(m1, at1 + i).sub(v);
+      FloatVector d2 = load(m2, at2 + i).sub(v);
+      FloatVector d3 = load(m3, at3 + i).sub(v);
+      s0 = d0.fma(d0, s0);
+      s1 = d1.fma(d1, s1);
+      s2 = d2.fma(d2, s2);
+      s3 = d3.fma(d3, s3);
+    }
+    memory.putFloat(out, s0.reduceLanes(VectorOperators.ADD));
+    memory.putFloat(out + 4, s1.reduceLanes(VectorOperators.ADD));
+    memory.putFloat(out + 8, s2.reduceLanes(VectorOperators.ADD));
+    memory.putFloat(out + 12, s3.reduceLanes(VectorOperators.ADD));
+  }
+
+  @Override
+  public boolean allFinite(int address, int n) {
+    MemorySegment segment = memory.segment(address);
+    long from = SegmentMemory.offset(address);
+    IntVector largest = IntVector.zero(INTS);
+    int i = 0;
+    for (; i <= n - LANES; i += LANES) {
+      IntVector bits = IntVector.fromMemorySegment(INTS, segment, from + i * 4L, ORDER);
+      largest = largest.max(bits.and(MAGNITUDE));
+    }
+    int max = largest.reduceLanes(VectorOperators.MAX);
+    for (; i < n; i++) {
+      max = Math.max(max, memory.getInt(address + (i << 2)) & MAGNITUDE);
+    }
+    return max < INFINITY;
+  }
+}

@@ -1,0 +1,70 @@
+// A fault of the module itself: the database refuses further calls, the others go on.
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import binaryen from "binaryen";
+import { DeltaError, DeltaVectorDB, init } from "deltavec";
+
+/** A module with our exports that traps where the core never should. Each function is wrong in its own way. */
+const FAULTY = `(module
+  (memory (export "memory") 1)
+  (func (export "dv_control") (result i32) (i32.const 256))
+  (func (export "dv_input") (param i32) (result i32) (i32.const 1024))
+  (func (export "dv_open") (param i32) (result i32) (i32.const 1))
+  (func (export "dv_close") (param i32) (result i32) (i32.const 0))
+  (func (export "dv_find") (param i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_metadata") (param i32 i32 i32) (result i32)
+    (i32.load (i32.const -1)))
+  (func $deep (export "dv_apply") (param i32 i32 i32 i32 i32 i32) (result i32)
+    (i32.add (i32.const 1) (call $deep (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+      (local.get 4) (local.get 5))))
+  (func (export "dv_search") (param i32 i32 i32 i32 i32) (result i32) (i32.const -99))
+  (func (export "dv_ids") (param i32 i32 i32) (result i32) (i32.div_u (i32.const 1) (i32.const 0)))
+  (func (export "dv_stats") (param i32) (result i32) (i32.const 0))
+  (func (export "dv_digest") (param i32) (result i32) (unreachable)))`;
+
+before(async () => {
+  const module = binaryen.parseText(FAULTY);
+  await init(new Uint8Array(module.emitBinary()));
+  module.dispose();
+});
+
+const faults: [string, (db: DeltaVectorDB) => unknown, new (...args: never[]) => Error][] = [
+  ["has", (db) => db.has("a"), WebAssembly.RuntimeError],
+  ["getVector", (db) => db.getVector("a"), WebAssembly.RuntimeError],
+  ["getVectorView", (db) => db.getVectorView("a"), WebAssembly.RuntimeError],
+  ["getMetadata", (db) => db.getMetadata("a"), WebAssembly.RuntimeError],
+  ["ids", (db) => [...db.ids()], WebAssembly.RuntimeError],
+  ["stateDigest", (db) => db.stateDigest(), WebAssembly.RuntimeError],
+  [
+    "applyDelta",
+    (db) => db.applyDelta({ vectorId: "a", operation: { type: "delete" } }),
+    RangeError,
+  ],
+  [
+    "applyDeltas",
+    (db) => db.applyDeltas([{ vectorId: "a", operation: { type: "delete" } }]),
+    RangeError,
+  ],
+  ["search", (db) => db.search(new Float32Array(384), 1), Error],
+];
+
+for (const [name, call, kind] of faults) {
+  test(`a fault in ${name} ends that database and no other`, () => {
+    const db = new DeltaVectorDB();
+    const other = new DeltaVectorDB();
+    const isFault = (error: unknown): boolean => {
+      assert.ok(error instanceof DeltaError);
+      assert.equal(error.code, "CLOSED");
+      assert.match(error.message, /internal fault/);
+      assert.ok(error.cause instanceof kind, String(error.cause));
+      return true;
+    };
+    assert.throws(() => call(db), isFault);
+    assert.throws(() => db.size, isFault);
+    assert.throws(() => db.stats(), isFault);
+    db.close();
+    assert.throws(() => db.applyDeltas([]), isFault);
+    assert.equal(other.size, 0);
+    assert.equal(other.stats().size, 0);
+  });
+}

@@ -1,0 +1,128 @@
+// The package as it is published: sizes, contents, no side effects.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { inFreshProcess, PACKAGE } from "./support/process.ts";
+
+/** Bundles a module text as an application's build does. */
+async function bundled(text: string, ignoreAnnotations = false): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: text, resolveDir: PACKAGE },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    ignoreAnnotations,
+    write: false,
+    logLevel: "warning",
+  });
+  return outputFiles[0].text;
+}
+
+const gzip = (data: string | Uint8Array): number => gzipSync(data, { level: 9 }).length;
+
+/** A module and what it imports, as they lie in the package. */
+function files(name: string): string[] {
+  const text = readFileSync(join(PACKAGE, "dist", name), "utf8");
+  return [name, ...[...text.matchAll(/from "\.\/([^"]+)"/g)].flatMap((match) => files(match[1]))];
+}
+
+test("the entry with everything in it takes at most 70 KB gzip", async (t) => {
+  const size = gzip(await bundled('export * from "deltavec"'));
+  t.diagnostic(`bundled and minified: ${size} bytes gzip`);
+  assert.ok(size <= 70_000, `${size} bytes`);
+});
+
+test("the entry's files as published take at most 70 KB gzip", (t) => {
+  const size = files("index.js")
+    .map((name) => gzip(readFileSync(join(PACKAGE, "dist", name))))
+    .reduce((a, b) => a + b);
+  t.diagnostic(`as published: ${size} bytes gzip`);
+  assert.ok(size <= 70_000, `${size} bytes`);
+});
+
+test("the module takes at most 45 KB gzip", (t) => {
+  const size = gzip(readFileSync(join(PACKAGE, "dist/deltavec.wasm")));
+  t.diagnostic(`deltavec.wasm: ${size} bytes gzip`);
+  assert.ok(size <= 45_000, `${size} bytes`);
+});
+
+test("deltavec/slim does not contain the module", async (t) => {
+  const size = gzip(await bundled('export * from "deltavec/slim"'));
+  t.diagnostic(`slim, bundled and minified: ${size} bytes gzip`);
+  assert.ok(size <= 12_000, `${size} bytes`);
+});
+
+test("the bundled module is the one beside it", async () => {
+  const same = await inFreshProcess(`
+    import { readFileSync } from "node:fs";
+    import { init } from "deltavec";
+    const { compile } = WebAssembly;
+    let bytes;
+    WebAssembly.compile = (given) => compile((bytes = Buffer.from(given)));
+    await init();
+    report(bytes.equals(readFileSync("dist/deltavec.wasm")))`);
+  assert.equal(same, true);
+});
+
+for (const entry of ["deltavec", "deltavec/slim"]) {
+  test(`importing ${entry} and using nothing leaves nothing in a bundle`, async () => {
+    assert.equal((await bundled(`import "${entry}"`, true)).trim(), "");
+  });
+
+  test(`importing ${entry} touches nothing, and needs nothing of a browser`, async () => {
+    const result = await inFreshProcess(`
+      const needed = ["WebAssembly", "fetch", "Response", "Blob", "URL", "TextEncoder", "TextDecoder",
+        "DecompressionStream", "crypto", "atob", "reportError", "location", "navigator", "performance"];
+      for (const name of needed) {
+        Reflect.deleteProperty(globalThis, name);
+      }
+      const prototypes = [Object, Array, Promise, Symbol, Uint8Array, Float32Array, Error];
+      const names = () => [globalThis, ...prototypes.flatMap((c) => [c, c.prototype])]
+        .map((o) => Reflect.ownKeys(o).map(String).join());
+      const before = names();
+      Object.freeze(globalThis);
+      const { DeltaVectorDB } = await import("${entry}");
+      let code;
+      try {
+        new DeltaVectorDB();
+      } catch (error) {
+        code = error.code;
+      }
+      report([names().join("|") === before.join("|"), code]);`);
+    assert.deepEqual(result, [true, "CLOSED"]);
+  });
+}
+
+test("the tarball holds what is needed and nothing else", () => {
+  const [{ files: packed }] = JSON.parse(
+    execFileSync("npm", ["pack", "--dry-run", "--json", "--loglevel=error"], {
+      cwd: PACKAGE,
+      encoding: "utf8",
+    }),
+  ) as [{ files: { path: string }[] }];
+  const paths = packed.map(({ path }) => path);
+  for (const path of ["LICENSE", "NOTICE", "README.md", "package.json"]) {
+    assert.ok(paths.includes(path), `${path} is missing`);
+  }
+  const rest = paths.filter((path) => path.includes("/"));
+  assert.deepEqual(
+    rest.filter((path) => !/^dist\/[\w-]+\.(js|d\.ts|wasm)$/.test(path)),
+    [],
+  );
+});
+
+test("every file that exports names is there", () => {
+  const { exports } = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8")) as {
+    exports: Record<string, string | Record<string, string>>;
+  };
+  for (const target of Object.values(exports).flatMap((t) => Object.values([t].flat()))) {
+    for (const path of typeof target === "string" ? [target] : Object.values(target)) {
+      assert.ok(existsSync(join(PACKAGE, path)), path);
+    }
+  }
+});

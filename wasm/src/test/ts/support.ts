@@ -1,0 +1,219 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const target: string = join(import.meta.dirname, "../../../target");
+
+/** The exports of docs/abi.md, and the kernels, which only the module for tests exports. */
+export interface Exports {
+  readonly memory: WebAssembly.Memory;
+  dv_open(options: number): number;
+  dv_close(handle: number): number;
+  dv_control(): number;
+  dv_input(bytes: number): number;
+  dv_apply(h: number, at: number, bytes: number, count: number, low: number, high: number): number;
+  dv_find(handle: number, id: number, idBytes: number): number;
+  dv_metadata(handle: number, id: number, idBytes: number): number;
+  dv_search(handle: number, query: number, floats: number, k: number, efSearch: number): number;
+  dv_ids(handle: number, slot: number, max: number): number;
+  dv_stats(handle: number): number;
+  dv_digest(handle: number): number;
+  dot(a: number, b: number, floats: number): number;
+  squaredDistance(a: number, b: number, floats: number): number;
+  dotBatch(query: number, rows: number, n: number, floats: number, out: number): void;
+  squaredDistanceBatch(query: number, rows: number, n: number, floats: number, out: number): void;
+  allFinite(address: number, n: number): number;
+  copy(source: number, target: number, bytes: number): void;
+  clear(address: number, bytes: number): void;
+  size(): number;
+  grow(pages: number): number;
+}
+
+/** The module that ships. */
+export const shipped: WebAssembly.Module = new WebAssembly.Module(
+  readFileSync(join(target, "deltavec.wasm")),
+);
+
+/** The same with the kernels exported and a memory of at most 16 MiB. */
+export const forTests: WebAssembly.Module = new WebAssembly.Module(
+  readFileSync(join(target, "deltavec-test.wasm")),
+);
+
+/** Error numbers of docs/abi.md, as functions return them. */
+export const INVALID_ARGUMENT = -1;
+export const DIMENSION_MISMATCH = -2;
+export const NOT_FINITE = -3;
+export const VECTOR_NOT_FOUND = -4;
+export const VECTOR_EXISTS = -5;
+export const CAPACITY_EXCEEDED = -7;
+export const OUT_OF_MEMORY = -8;
+export const CORRUPT_DATA = -11;
+export const UNSUPPORTED_VERSION = -12;
+export const CLOSED = -13;
+
+export const DOT = 1;
+export const EUCLIDEAN = 2;
+
+/** Fields of the options record that a test sets. */
+export interface Options {
+  readonly dimensions?: number;
+  readonly maxVectors?: number;
+  readonly metric?: number;
+  readonly replica?: number;
+}
+
+/** What `dv_search` puts out. */
+export interface Hit {
+  readonly id: string;
+  readonly score: number;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Operations of docs/format.md. */
+export const CREATE = 1;
+export const SPARSE = 2;
+export const DENSE = 3;
+export const SCALE = 4;
+export const DELETE = 6;
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value >>> 0;
+  for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128);
+  return [...bytes, rest];
+}
+
+/** A frame of docs/format.md, as plain as can be. */
+export function frame(
+  operation: number,
+  id: string,
+  payload: ArrayLike<number> = [],
+  metadata?: string,
+): Uint8Array<ArrayBuffer> {
+  const idBytes = encoder.encode(id);
+  const counted = operation === CREATE || operation === DENSE;
+  const floats = new Uint8Array(Float32Array.from(payload).buffer);
+  const patch = encoder.encode(metadata ?? "");
+  const body = [
+    operation | (metadata === undefined ? 0 : 32),
+    ...varint(idBytes.length),
+    ...idBytes,
+    ...(counted ? varint(payload.length) : []),
+    ...floats,
+    ...(metadata === undefined ? [] : [...varint(patch.length), ...patch]),
+  ];
+  const length = 8 + body.length;
+  return Uint8Array.from([length, length >> 8, length >> 16, 1, 0, 0, 0, 0, ...body]);
+}
+
+/** One instance of the module, and what every test does with one. */
+export class Instance {
+  readonly exports: Exports;
+
+  constructor(module: WebAssembly.Module = shipped) {
+    this.exports = new WebAssembly.Instance(module).exports as unknown as Exports;
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.exports.memory.buffer as ArrayBuffer);
+  }
+
+  get words(): Uint32Array<ArrayBuffer> {
+    return new Uint32Array(this.exports.memory.buffer as ArrayBuffer);
+  }
+
+  get floats(): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.exports.memory.buffer as ArrayBuffer);
+  }
+
+  get view(): DataView<ArrayBuffer> {
+    return new DataView(this.exports.memory.buffer as ArrayBuffer);
+  }
+
+  /** A word of the control block, by its offset in bytes. */
+  control(offset: number): number {
+    return this.view.getUint32((this.exports.dv_control() >>> 0) + offset, true);
+  }
+
+  /** The last error's message. */
+  get message(): string {
+    const at = this.control(8);
+    return decoder.decode(this.bytes.slice(at, at + this.control(12)));
+  }
+
+  /** The last call's output. */
+  get output(): DataView<ArrayBuffer> {
+    return new DataView(
+      this.exports.memory.buffer as ArrayBuffer,
+      this.control(0),
+      this.control(4),
+    );
+  }
+
+  text(address: number, bytes: number): string {
+    return decoder.decode(this.bytes.slice(address, address + bytes));
+  }
+
+  /** Puts bytes into the input buffer; returns the address. */
+  input(bytes: Uint8Array): number {
+    const address = this.exports.dv_input(bytes.length) >>> 0;
+    if (address === 0) throw new Error("no memory for the input");
+    this.bytes.set(bytes, address);
+    return address;
+  }
+
+  open({ dimensions = 4, maxVectors = 1000, metric = 0, replica = 1 }: Options = {}): number {
+    const options = [dimensions, maxVectors, 100, 16, 100, 50, metric, 1, replica, 0, 7, 0];
+    return this.exports.dv_open(this.input(new Uint8Array(Uint32Array.from(options).buffer)));
+  }
+
+  apply(handle: number, ...frames: Uint8Array[]): number {
+    const all = Buffer.concat(frames);
+    return this.exports.dv_apply(handle, this.input(all), all.length, frames.length, 1000, 0);
+  }
+
+  /** The vector, or undefined. */
+  vector(handle: number, id: string, dimensions: number): number[] | undefined {
+    const bytes = encoder.encode(id);
+    const address = this.exports.dv_find(handle, this.input(bytes), bytes.length) >>> 0;
+    if (address === 0) return undefined;
+    return [...new Float32Array(this.bytes.slice(address, address + dimensions * 4).buffer)];
+  }
+
+  /** The metadata's text, or undefined if there is no such vector. */
+  metadata(handle: number, id: string): string | undefined {
+    const bytes = encoder.encode(id);
+    if (this.exports.dv_metadata(handle, this.input(bytes), bytes.length) === 0) return undefined;
+    return this.text(this.control(0), this.control(4));
+  }
+
+  search(handle: number, query: readonly number[], k: number): Hit[] {
+    const address = this.input(new Uint8Array(Float32Array.from(query).buffer));
+    const n = this.exports.dv_search(handle, address, query.length, k, 0);
+    if (n < 0) throw new Error(this.message);
+    return Array.from({ length: n }, (_, i) => ({
+      score: this.output.getFloat32(i * 16, true),
+      id: this.text(
+        this.output.getUint32(i * 16 + 4, true),
+        this.output.getUint32(i * 16 + 8, true),
+      ),
+    }));
+  }
+
+  digest(handle: number): bigint {
+    if (this.exports.dv_digest(handle) !== 0) throw new Error(this.message);
+    return this.output.getBigUint64(0, true);
+  }
+}
+
+/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
