@@ -45,6 +45,10 @@ final class Writer implements Subjects {
   private long lastTime;
   private double applied;
 
+  /** Keeps {@link #touch} from being compiled away. */
+  @SuppressWarnings("unused")
+  private int touched;
+
   Writer(
       DatabaseOptions options,
       Image image,
@@ -87,6 +91,9 @@ final class Writer implements Subjects {
     int arrivedBefore = log == null ? 0 : log.arrived();
     int record = records;
     int index = 0;
+    if (count > 1) {
+      touch(frames, frames + bytes);
+    }
     try {
       int at = frames;
       for (; index < count; index++, record += Database.APPLIED_BYTES) {
@@ -112,6 +119,37 @@ final class Writer implements Subjects {
     applied += count;
   }
 
+  /**
+   * Reads a byte of every cache line that a batch will change. Applying a delta waits for one line
+   * after another; here nothing waits, so the lines of many vectors are on their way at a time.
+   * Stops at the first thing that is odd.
+   */
+  private void touch(int frames, int end) {
+    int seen = 0;
+    int rowBytes = image.stride() << 2;
+    for (int at = frames; end - at > Frame.HEADER_BYTES + 1; ) {
+      int length = memory.getInt(at) & Frame.MAX_BYTES;
+      int idBytes = memory.getByte(at + Frame.HEADER_BYTES);
+      if (length > end - at || idBytes < 1 || idBytes > length - Frame.HEADER_BYTES - 1) {
+        break;
+      }
+      int operation = memory.getByte(at + 8) & Frame.OPERATION_MASK;
+      if (operation != Frame.CREATE) {
+        int id = at + Frame.HEADER_BYTES + 1;
+        int slot = ids.find(id, idBytes, ids.hash(id, idBytes));
+        if (slot >= 0) {
+          int row = image.vector(slot);
+          for (int line = row; line != row + rowBytes; line += 64) {
+            seen += memory.getByte(line);
+          }
+          seen += memory.getByte(image.norm(slot));
+        }
+      }
+      at += length;
+    }
+    touched = seen;
+  }
+
   private void applyFrame(long now, int record) {
     int hash = ids.hash(frame.id(), frame.idBytes());
     int subject = ids.find(frame.id(), frame.idBytes(), hash);
@@ -123,24 +161,7 @@ final class Writer implements Subjects {
     } else if (subject < 0) {
       throw new DeltaException(ErrorCode.VECTOR_NOT_FOUND, "there is no vector " + id());
     }
-    long newest = subject == IdMap.ABSENT ? 0 : image.newestTime(subject);
-    long time = frame.time();
-    if (time < 0) {
-      time = Math.max(Math.max(now, lastTime), newest);
-      if (time >= Frame.TIME_LIMIT) {
-        throw new DeltaException(
-            ErrorCode.INVALID_ARGUMENT, "the clock stands at " + now + ", beyond 48 bits");
-      }
-    } else if (time < newest) {
-      throw new DeltaException(
-          ErrorCode.OUT_OF_ORDER,
-          "timestamp "
-              + time
-              + " lies before the newest delta of vector "
-              + id()
-              + ", at "
-              + newest);
-    }
+    long time = timeFor(subject, now);
     payloadBytes = -1;
     switch (operation) {
       case Frame.CREATE -> subject = create(subject, hash);
@@ -156,7 +177,7 @@ final class Writer implements Subjects {
     sequence++;
     lastTime = Math.max(lastTime, time);
     if (subject != IdMap.ABSENT) {
-      image.setNewest(subject, time, sequence);
+      image.setNewest(subject, time);
     }
     if (log != null) {
       log.append(
@@ -170,6 +191,40 @@ final class Writer implements Subjects {
     memory.putInt(record + 8, sequence);
     memory.putInt(
         record + 12, operation == Frame.SPARSE || operation == Frame.RUNS ? frame.count() : 0);
+  }
+
+  /**
+   * Returns the time of the frame's delta: given, or the clock's, but never so that its id sorts
+   * before the newest one.
+   */
+  private long timeFor(int subject, long now) {
+    long newest = subject == IdMap.ABSENT ? 0 : image.newestTime(subject);
+    long given = frame.time();
+    long time = given >= 0 ? given : Math.max(Math.max(now, lastTime), newest);
+    // A merged delta of the same millisecond may have a higher sequence or replica.
+    boolean before =
+        time == newest
+            && subject != IdMap.ABSENT
+            && log != null
+            && log.compare(image.head(subject), time, sequence + 1, options.replica()) > 0;
+    if (given >= 0 && (time < newest || before)) {
+      throw new DeltaException(
+          ErrorCode.OUT_OF_ORDER,
+          "timestamp "
+              + given
+              + " lies before the newest delta of vector "
+              + id()
+              + ", at "
+              + newest);
+    }
+    if (before) {
+      time++;
+    }
+    if (time >= Frame.TIME_LIMIT) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT, "the clock stands at " + now + ", beyond 48 bits");
+    }
+    return time;
   }
 
   private int create(int subject, int hash) {
@@ -305,7 +360,9 @@ final class Writer implements Subjects {
             + " of vector "
             + id()
             + " has a value beyond the grid, which ends at "
-            + (double) Frame.MAX_CODE / grid);
+            + Frame.MAX_CODE
+            + "/"
+            + grid);
   }
 
   private void scale(int slot) {

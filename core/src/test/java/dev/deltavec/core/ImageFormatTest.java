@@ -83,7 +83,7 @@ class ImageFormatTest {
   }
 
   private static int slot(int i) {
-    return record(64, 10, 32, i);
+    return record(64, 10, 24, i);
   }
 
   private static int vector(int i) {
@@ -170,10 +170,8 @@ class ImageFormatTest {
   @Test
   void reservedBytesAreZero() {
     assertThat(bytes(root + 36, 28)).containsOnly(0);
-    assertThat(bytes(root + 104, 152)).containsOnly(0);
+    assertThat(bytes(root + 128, 128)).containsOnly(0);
     for (int i = 0; i < slotLimit(); i++) {
-      assertThat(memory.getInt(slot(i) + 12)).isZero();
-      assertThat(memory.getInt(slot(i) + 28)).isZero();
       assertThat(memory.getByte(node(i) + 3)).isZero();
       assertThat(memory.getLong(node(i) + 8)).isZero();
     }
@@ -212,18 +210,6 @@ class ImageFormatTest {
           .isEqualTo(1_700_000_000_000L + Integer.parseInt(id.substring(9)));
     }
     assertThat(found).isEqualTo(vectors.keySet());
-  }
-
-  @Test
-  void slotsKeepTheSequenceOfTheirNewestDelta() {
-    // Before vector i came i creates and a change of metadata for every fifth.
-    for (int i = 0; i < slotLimit(); i++) {
-      if (!isFree(i)) {
-        int n = Integer.parseInt(id(i).substring(9));
-        int before = n + (n + 4) / 5;
-        assertThat(memory.getInt(slot(i) + 24)).isEqualTo(before + (n % 5 == 0 ? 2 : 1));
-      }
-    }
   }
 
   @Test

@@ -294,6 +294,8 @@ public final class DeltaLog {
       at += payloadBytes;
     }
     memory.copy(from, at, own);
+    memory.putInt(entry, 0);
+    memory.putInt(entry + INFO, 0);
     memory.putInt(entry + ARRIVAL, arrived);
     memory.putInt(arrivals.address(arrived), entry);
     arrived++;

@@ -344,7 +344,7 @@ public final class Merge {
     int newestDelta = log.isCheckpoint(last) ? log.previous(last) : last;
     int settled = subjects.settle(subject, first, fold.alive(), row, fold.metadata());
     image.setHead(settled, last);
-    image.setNewest(settled, log.time(newestDelta), log.sequence(newestDelta));
+    image.setNewest(settled, log.time(newestDelta));
   }
 
   private int checkpoint(int covered, int before) {

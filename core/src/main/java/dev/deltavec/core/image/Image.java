@@ -14,8 +14,8 @@ import dev.deltavec.core.memory.Memory;
  * <p>A live vector owns a slot, a number from 0. Slot i is record i of every kind of page:
  *
  * <ul>
- *   <li>slot, 32 bytes: id hash, address of the id, address of the metadata, log head (of part of
- *       the format to come), time of the newest delta (64 bits), its sequence, a spare word
+ *   <li>slot, 24 bytes: id hash, address of the id, address of the metadata, newest entry of the
+ *       log, time of the newest delta (64 bits)
  *   <li>vector: {@code stride} floats, padded with zeros to whole cache lines
  *   <li>inverse norm: one float
  *   <li>node, 16 bytes, and links: see {@code dev.deltavec.core.index.Hnsw}
@@ -63,14 +63,13 @@ public final class Image {
   public static final int ARRIVAL_PAGES = 120;
 
   /** Bytes of a slot record. */
-  public static final int SLOT_BYTES = 32;
+  public static final int SLOT_BYTES = 24;
 
   private static final int HASH = 0;
   private static final int ID = 4;
   private static final int METADATA = 8;
   private static final int HEAD = 12;
   private static final int NEWEST_TIME = 16;
-  private static final int NEWEST_SEQUENCE = 24;
 
   /** Bytes of a graph node's record. */
   public static final int NODE_BYTES = 16;
@@ -274,10 +273,9 @@ public final class Image {
   }
 
   /** Notes the subject's newest delta. */
-  public void setNewest(int subject, long time, int sequence) {
+  public void setNewest(int subject, long time) {
     int record = record(subject);
     memory.putLong(record + NEWEST_TIME, time);
-    memory.putInt(record + NEWEST_SEQUENCE, sequence);
   }
 
   /** Adds to the number of live vectors. */

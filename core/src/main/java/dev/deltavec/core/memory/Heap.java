@@ -16,7 +16,9 @@ public final class Heap implements AutoCloseable {
   private static final int SMALL_LIMIT = 1024;
   private static final int SMALL_CLASSES = SMALL_LIMIT >>> 4;
   private static final int CLASSES = SMALL_CLASSES + 8 * 22 + 1;
-  private static final int MAX_GROWTH = 1 << 20;
+
+  /** Growing in small steps wastes little, and costs microseconds for every hundred vectors. */
+  private static final int MAX_GROWTH = 1 << 17;
 
   private final Memory memory;
 

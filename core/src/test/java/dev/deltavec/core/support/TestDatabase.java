@@ -109,6 +109,70 @@ public final class TestDatabase implements AutoCloseable {
     return new String(copy, StandardCharsets.UTF_8);
   }
 
+  /** Returns the bytes of the last output. */
+  public byte[] output() {
+    byte[] copy = new byte[database.outputBytes()];
+    for (int i = 0; i < copy.length; i++) {
+      copy[i] = memory.getByte(database.output() + i);
+    }
+    return copy;
+  }
+
+  public int merge(byte[] stream) {
+    return database.merge(write(stream), stream.length, now);
+  }
+
+  public byte[] cursor() {
+    database.cursor();
+    return output();
+  }
+
+  public byte[] since(byte[] cursor) {
+    database.since(write(cursor), cursor.length);
+    return output();
+  }
+
+  /** Returns the vector as it was, or null. */
+  public float @Nullable [] getAt(String id, long time) {
+    byte[] key = id.getBytes(StandardCharsets.UTF_8);
+    int address = database.findAt(write(key), key.length, time);
+    return address == 0 ? null : floats(address);
+  }
+
+  public @Nullable String metadataAt(String id, long time) {
+    byte[] key = id.getBytes(StandardCharsets.UTF_8);
+    return database.metadataAt(write(key), key.length, time)
+        ? new String(output(), StandardCharsets.UTF_8)
+        : null;
+  }
+
+  public List<Hit> searchAt(float[] query, int k, long time) {
+    return hits(database.searchAt(write(Frames.floats(query)), query.length, k, time));
+  }
+
+  public boolean chain(String id) {
+    byte[] key = id.getBytes(StandardCharsets.UTF_8);
+    return database.chain(write(key), key.length);
+  }
+
+  public void compact(@Nullable String id, long before, int keepLast, long maxBytes) {
+    byte[] key = id == null ? new byte[0] : id.getBytes(StandardCharsets.UTF_8);
+    database.compact(id == null ? 0 : write(key), key.length, before, keepLast, maxBytes);
+  }
+
+  public int rollBackTo(String id, long time, int sequence, long replica) {
+    byte[] key = id.getBytes(StandardCharsets.UTF_8);
+    return database.rollBackTo(write(key), key.length, time, sequence, replica, now);
+  }
+
+  private float[] floats(int address) {
+    float[] vector = new float[database.options().dimensions()];
+    for (int i = 0; i < vector.length; i++) {
+      vector[i] = memory.getFloat(address + 4 * i);
+    }
+    return vector;
+  }
+
   @Override
   public void close() {
     database.close();
