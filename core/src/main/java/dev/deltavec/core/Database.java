@@ -777,6 +777,11 @@ public final class Database implements AutoCloseable {
     outputBytes = replica.writeSince(writer.versions(), seen, out);
   }
 
+  /** Returns the log, for checks. */
+  DeltaLog log() {
+    return requireHistory();
+  }
+
   /** Returns the graph, for checks. */
   Hnsw graph() {
     return graph;

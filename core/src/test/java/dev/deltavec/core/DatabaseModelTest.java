@@ -301,7 +301,7 @@ class DatabaseModelTest {
             + expected;
       }
     }
-    String graph = GraphAccess.wrong(real.database);
+    String graph = Inside.wrong(real.database);
     if (graph != null) {
       return graph;
     }

@@ -55,7 +55,7 @@ class DatabaseTest {
           assertThat(e.code()).isEqualTo(ErrorCode.OUT_OF_MEMORY);
           assertThat(db.database.digest()).isEqualTo(digest);
           assertThat(db.database.size()).isEqualTo(created);
-          assertThat(GraphAccess.wrong(db.database)).isNull();
+          assertThat(Inside.wrong(db.database)).isNull();
           break;
         }
       }

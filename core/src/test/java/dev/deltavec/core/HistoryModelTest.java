@@ -366,7 +366,7 @@ class HistoryModelTest {
   }
 
   private static @Nullable String compare(Node node) {
-    String graph = GraphAccess.wrong(node.db.database);
+    String graph = Inside.wrong(node.db.database);
     if (graph != null) {
       return graph;
     }

@@ -3,7 +3,7 @@ package dev.deltavec.core.index;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.deltavec.core.DatabaseOptions;
-import dev.deltavec.core.GraphAccess;
+import dev.deltavec.core.Inside;
 import dev.deltavec.core.Metric;
 import dev.deltavec.core.support.Frames;
 import dev.deltavec.core.support.Generator;
@@ -65,7 +65,7 @@ class SearchTest {
   void findsTheNearest(Metric metric) {
     Generator random = new Generator(1);
     try (TestDatabase db = filled(metric, random)) {
-      assertThat(GraphAccess.wrong(db.database)).isNull();
+      assertThat(Inside.wrong(db.database)).isNull();
       assertThat(recall(db, random, 200)).isGreaterThan(metric == Metric.DOT ? 0.9 : 0.97);
     }
   }
@@ -127,7 +127,7 @@ class SearchTest {
         db.apply(new Frames().delete("v" + i));
         gone.add("v" + i);
       }
-      assertThat(GraphAccess.wrong(db.database)).isNull();
+      assertThat(Inside.wrong(db.database)).isNull();
       for (int q = 0; q < 100; q++) {
         List<Hit> hits = db.search(vector(random, q), 20);
         assertThat(hits).hasSize(20);
@@ -147,7 +147,7 @@ class SearchTest {
         db.apply(new Frames().delete(id));
         left.remove(id);
         if (left.size() % 100 == 1) {
-          assertThat(GraphAccess.wrong(db.database)).isNull();
+          assertThat(Inside.wrong(db.database)).isNull();
         }
       }
       assertThat(db.search(random.vector(DIMENSIONS), 3)).hasSize(1);

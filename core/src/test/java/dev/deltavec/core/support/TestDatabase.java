@@ -118,6 +118,15 @@ public final class TestDatabase implements AutoCloseable {
     return copy;
   }
 
+  /**
+   * Returns the delta of an arrival number as a sealed frame that stands alone, as others would get
+   * it.
+   */
+  public byte[] logged(int arrival) {
+    byte[] frame = dev.deltavec.core.Inside.logged(database, arrival);
+    return Naive.sealed(frame);
+  }
+
   public int merge(byte[] stream) {
     return database.merge(write(stream), stream.length, now);
   }
