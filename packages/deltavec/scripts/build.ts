@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -28,7 +29,8 @@ mkdirSync(dist);
 mkdirSync(target, { recursive: true });
 copyFileSync(wasm, join(dist, "deltavec.wasm"));
 for (const name of ["LICENSE", "NOTICE"]) {
-  copyFileSync(join(here, "../..", name), join(here, name));
+  // With its time, so that the copy does not look like a source that has changed.
+  cpSync(join(here, "../..", name), join(here, name), { preserveTimestamps: true });
 }
 writeFileSync(
   join(target, "deltavec.wasm.deflate"),

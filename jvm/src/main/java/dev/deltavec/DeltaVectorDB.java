@@ -45,7 +45,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Every method throws a {@link DeltaException} {@code CLOSED} after {@link #close}. After any
  * error the database is as it was before the call. A database that is never closed gives its memory
- * back when it is garbage.
+ * back when the garbage collector finds it, which may be late: it does not know how much that is.
  */
 public final class DeltaVectorDB implements AutoCloseable {
   private static final int IDS_PAGE = 1024;
@@ -598,7 +598,9 @@ public final class DeltaVectorDB implements AutoCloseable {
       return this;
     }
 
-    /** Sets the most memory to take, 0 to 2^32 bytes. Default 2^32. Java's own limits hold, too. */
+    /**
+     * Sets the most memory to take, 0 to 2^32 bytes; the address space holds no more. Default 2^32.
+     */
     public Builder memoryLimit(long bytes) {
       memoryLimit = bytes;
       return this;

@@ -21,10 +21,10 @@ import org.jspecify.annotations.Nullable;
  * faster than a table of small segments that never move, and what growth copies is at most eight
  * times the final size.
  *
- * <p>Native memory is limited by the option {@code -XX:MaxDirectMemorySize} (by default as much as
- * the largest heap) and by the limit given here; beyond either, {@link #allocate} returns 0. It
- * goes back to the system on {@link #close}, or when the garbage collector finds that nobody holds
- * this object any more.
+ * <p>Java does not count this memory against any limit of its own, so the limit given here is the
+ * one that holds; beyond it, or where the system refuses, {@link #allocate} returns 0. Memory goes
+ * back to the system on {@link #close}, or when the garbage collector finds that nobody holds this
+ * object any more.
  *
  * <p>Accesses outside of granted memory throw {@link IndexOutOfBoundsException}, those after {@link
  * #close} {@link IllegalStateException}. Any thread may use it, but no two at a time.
@@ -77,6 +77,8 @@ public final class SegmentMemory implements Memory, AutoCloseable {
   private int growing;
 
   private final long limit;
+  private final int firstBank;
+  private final long bankBytes;
 
   /** An empty memory without a limit of its own. */
   public SegmentMemory() {
@@ -91,21 +93,28 @@ public final class SegmentMemory implements Memory, AutoCloseable {
    * @throws IllegalArgumentException if the limit is out of range
    */
   public SegmentMemory(long limit) {
-    this(limit, 0);
+    this(limit, 0, BANK_BYTES);
   }
 
-  /** For tests: a memory whose first region lies in bank {@code firstBank}. */
-  SegmentMemory(long limit, int firstBank) {
+  /**
+   * For tests: a memory of which only a part is used.
+   *
+   * @param firstBank the bank that the first region lies in, 0 to 3
+   * @param bankBytes the largest size of a bank, to {@link #BANK_BYTES}
+   */
+  SegmentMemory(long limit, int firstBank, long bankBytes) {
     if (limit < 0 || limit > MAX_BYTES) {
       throw new IllegalArgumentException("limit must be from 0 to 2^32, not " + limit);
     }
     this.limit = limit;
+    this.bankBytes = bankBytes;
+    this.firstBank = firstBank;
+    growing = firstBank;
     for (int bank = 0; bank < BANKS; bank++) {
       banks[bank] = MemorySegment.NULL;
       tops[bank] = BANK_START;
       touched[bank] = BANK_START;
     }
-    growing = firstBank;
     cleanable = CLEANER.register(this, arenas);
   }
 
@@ -199,9 +208,12 @@ public final class SegmentMemory implements Memory, AutoCloseable {
     }
     tops[bank] = start - base;
     if (tops[bank] == BANK_START) {
-      arenas.replace(bank, null);
       setBank(bank, MemorySegment.NULL);
+      arenas.replace(bank, null);
       touched[bank] = BANK_START;
+      while (growing > firstBank && tops[growing] == BANK_START) {
+        growing--;
+      }
     }
   }
 
@@ -211,7 +223,7 @@ public final class SegmentMemory implements Memory, AutoCloseable {
     if (end <= size) {
       return true;
     }
-    long most = Math.min(BANK_BYTES, limit - (physicalBytes() - size));
+    long most = Math.min(bankBytes, limit - (physicalBytes() - size));
     long wished = Math.max(size + Math.max(size >>> 3, FIRST_BYTES), end);
     return end <= most && grow(bank, Math.min(wished, most));
   }
@@ -265,11 +277,6 @@ public final class SegmentMemory implements Memory, AutoCloseable {
   /** Returns the segment that holds an address. */
   MemorySegment segment(int address) {
     return address >>> BANK_SHIFT == 0 ? first : banks[address >>> BANK_SHIFT];
-  }
-
-  /** Returns the segment of bank 0. */
-  MemorySegment first() {
-    return first;
   }
 
   /** Returns where in its segment an address lies. */

@@ -16,9 +16,10 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>Batches take four rows at a time: the query is loaded once for them, and their cache misses
  * overlap.
  *
- * <p>The loops are long methods on purpose. The compiler must see a whole loop at once to keep
- * vectors in registers; a short method would be inlined into its callers until some budget is used
- * up, and the vectors of the rest would be objects.
+ * <p>The loops are long methods that call nothing but the Vector API itself, on purpose. Only its
+ * own methods are sure to be inlined; where one of ours is not, vectors become objects and a loop
+ * 30 times slower, which happens in one run of several. And a short loop would be inlined into its
+ * callers until some budget of the compiler is used up, with the same end.
  */
 public final class VectorKernels implements Kernels {
   /** Rows are whole blocks of 16 floats, so no register may be wider than that. */
@@ -119,10 +120,6 @@ public final class VectorKernels implements Kernels {
     }
   }
 
-  private static FloatVector load(MemorySegment segment, long offset) {
-    return FloatVector.fromMemorySegment(FLOATS, segment, offset, ORDER);
-  }
-
   private static float dot(MemorySegment a, long x, MemorySegment b, long y, int floats) {
     FloatVector s0 = FloatVector.zero(FLOATS);
     FloatVector s1 = FloatVector.zero(FLOATS);
@@ -131,21 +128,35 @@ public final class VectorKernels implements Kernels {
     long bytes = floats * 4L;
     long i = 0;
     for (; i <= bytes - 4 * STEP; i += 4 * STEP) {
-      s0 = load(a, x + i).fma(load(b, y + i), s0);
-      s1 = load(a, x + i + STEP).fma(load(b, y + i + STEP), s1);
-      s2 = load(a, x + i + 2 * STEP).fma(load(b, y + i + 2 * STEP), s2);
-      s3 = load(a, x + i + 3 * STEP).fma(load(b, y + i + 3 * STEP), s3);
+      s0 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i, ORDER)
+              .fma(FloatVector.fromMemorySegment(FLOATS, b, y + i, ORDER), s0);
+      s1 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i + STEP, ORDER)
+              .fma(FloatVector.fromMemorySegment(FLOATS, b, y + i + STEP, ORDER), s1);
+      s2 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i + 2 * STEP, ORDER)
+              .fma(FloatVector.fromMemorySegment(FLOATS, b, y + i + 2 * STEP, ORDER), s2);
+      s3 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i + 3 * STEP, ORDER)
+              .fma(FloatVector.fromMemorySegment(FLOATS, b, y + i + 3 * STEP, ORDER), s3);
     }
     if (i < bytes) {
-      s0 = load(a, x + i).fma(load(b, y + i), s0);
+      s0 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i, ORDER)
+              .fma(FloatVector.fromMemorySegment(FLOATS, b, y + i, ORDER), s0);
       i += STEP;
     }
     if (i < bytes) {
-      s1 = load(a, x + i).fma(load(b, y + i), s1);
+      s1 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i, ORDER)
+              .fma(FloatVector.fromMemorySegment(FLOATS, b, y + i, ORDER), s1);
       i += STEP;
     }
     if (i < bytes) {
-      s2 = load(a, x + i).fma(load(b, y + i), s2);
+      s2 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i, ORDER)
+              .fma(FloatVector.fromMemorySegment(FLOATS, b, y + i, ORDER), s2);
     }
     return s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
   }
@@ -159,27 +170,41 @@ public final class VectorKernels implements Kernels {
     long bytes = floats * 4L;
     long i = 0;
     for (; i <= bytes - 4 * STEP; i += 4 * STEP) {
-      FloatVector d0 = load(a, x + i).sub(load(b, y + i));
-      FloatVector d1 = load(a, x + i + STEP).sub(load(b, y + i + STEP));
-      FloatVector d2 = load(a, x + i + 2 * STEP).sub(load(b, y + i + 2 * STEP));
-      FloatVector d3 = load(a, x + i + 3 * STEP).sub(load(b, y + i + 3 * STEP));
+      FloatVector d0 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i, ORDER)
+              .sub(FloatVector.fromMemorySegment(FLOATS, b, y + i, ORDER));
+      FloatVector d1 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i + STEP, ORDER)
+              .sub(FloatVector.fromMemorySegment(FLOATS, b, y + i + STEP, ORDER));
+      FloatVector d2 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i + 2 * STEP, ORDER)
+              .sub(FloatVector.fromMemorySegment(FLOATS, b, y + i + 2 * STEP, ORDER));
+      FloatVector d3 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i + 3 * STEP, ORDER)
+              .sub(FloatVector.fromMemorySegment(FLOATS, b, y + i + 3 * STEP, ORDER));
       s0 = d0.fma(d0, s0);
       s1 = d1.fma(d1, s1);
       s2 = d2.fma(d2, s2);
       s3 = d3.fma(d3, s3);
     }
     if (i < bytes) {
-      FloatVector d0 = load(a, x + i).sub(load(b, y + i));
+      FloatVector d0 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i, ORDER)
+              .sub(FloatVector.fromMemorySegment(FLOATS, b, y + i, ORDER));
       s0 = d0.fma(d0, s0);
       i += STEP;
     }
     if (i < bytes) {
-      FloatVector d1 = load(a, x + i).sub(load(b, y + i));
+      FloatVector d1 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i, ORDER)
+              .sub(FloatVector.fromMemorySegment(FLOATS, b, y + i, ORDER));
       s1 = d1.fma(d1, s1);
       i += STEP;
     }
     if (i < bytes) {
-      FloatVector d2 = load(a, x + i).sub(load(b, y + i));
+      FloatVector d2 =
+          FloatVector.fromMemorySegment(FLOATS, a, x + i, ORDER)
+              .sub(FloatVector.fromMemorySegment(FLOATS, b, y + i, ORDER));
       s2 = d2.fma(d2, s2);
     }
     return s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
@@ -203,23 +228,23 @@ public final class VectorKernels implements Kernels {
     long bytes = floats * 4L;
     long i = 0;
     for (; i <= bytes - 2 * STEP; i += 2 * STEP) {
-      FloatVector v = load(q, atQ + i);
-      s0 = load(m0, at0 + i).fma(v, s0);
-      s1 = load(m1, at1 + i).fma(v, s1);
-      s2 = load(m2, at2 + i).fma(v, s2);
-      s3 = load(m3, at3 + i).fma(v, s3);
-      FloatVector w = load(q, atQ + i + STEP);
-      s0 = load(m0, at0 + i + STEP).fma(w, s0);
-      s1 = load(m1, at1 + i + STEP).fma(w, s1);
-      s2 = load(m2, at2 + i + STEP).fma(w, s2);
-      s3 = load(m3, at3 + i + STEP).fma(w, s3);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, q, atQ + i, ORDER);
+      s0 = FloatVector.fromMemorySegment(FLOATS, m0, at0 + i, ORDER).fma(v, s0);
+      s1 = FloatVector.fromMemorySegment(FLOATS, m1, at1 + i, ORDER).fma(v, s1);
+      s2 = FloatVector.fromMemorySegment(FLOATS, m2, at2 + i, ORDER).fma(v, s2);
+      s3 = FloatVector.fromMemorySegment(FLOATS, m3, at3 + i, ORDER).fma(v, s3);
+      FloatVector w = FloatVector.fromMemorySegment(FLOATS, q, atQ + i + STEP, ORDER);
+      s0 = FloatVector.fromMemorySegment(FLOATS, m0, at0 + i + STEP, ORDER).fma(w, s0);
+      s1 = FloatVector.fromMemorySegment(FLOATS, m1, at1 + i + STEP, ORDER).fma(w, s1);
+      s2 = FloatVector.fromMemorySegment(FLOATS, m2, at2 + i + STEP, ORDER).fma(w, s2);
+      s3 = FloatVector.fromMemorySegment(FLOATS, m3, at3 + i + STEP, ORDER).fma(w, s3);
     }
     if (i < bytes) {
-      FloatVector v = load(q, atQ + i);
-      s0 = load(m0, at0 + i).fma(v, s0);
-      s1 = load(m1, at1 + i).fma(v, s1);
-      s2 = load(m2, at2 + i).fma(v, s2);
-      s3 = load(m3, at3 + i).fma(v, s3);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, q, atQ + i, ORDER);
+      s0 = FloatVector.fromMemorySegment(FLOATS, m0, at0 + i, ORDER).fma(v, s0);
+      s1 = FloatVector.fromMemorySegment(FLOATS, m1, at1 + i, ORDER).fma(v, s1);
+      s2 = FloatVector.fromMemorySegment(FLOATS, m2, at2 + i, ORDER).fma(v, s2);
+      s3 = FloatVector.fromMemorySegment(FLOATS, m3, at3 + i, ORDER).fma(v, s3);
     }
     memory.putFloat(out, s0.reduceLanes(VectorOperators.ADD));
     memory.putFloat(out + 4, s1.reduceLanes(VectorOperators.ADD));
@@ -246,31 +271,31 @@ public final class VectorKernels implements Kernels {
     long bytes = floats * 4L;
     long i = 0;
     for (; i <= bytes - 2 * STEP; i += 2 * STEP) {
-      FloatVector v = load(q, atQ + i);
-      FloatVector d0 = load(m0, at0 + i).sub(v);
-      FloatVector d1 = load(m1, at1 + i).sub(v);
-      FloatVector d2 = load(m2, at2 + i).sub(v);
-      FloatVector d3 = load(m3, at3 + i).sub(v);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, q, atQ + i, ORDER);
+      FloatVector d0 = FloatVector.fromMemorySegment(FLOATS, m0, at0 + i, ORDER).sub(v);
+      FloatVector d1 = FloatVector.fromMemorySegment(FLOATS, m1, at1 + i, ORDER).sub(v);
+      FloatVector d2 = FloatVector.fromMemorySegment(FLOATS, m2, at2 + i, ORDER).sub(v);
+      FloatVector d3 = FloatVector.fromMemorySegment(FLOATS, m3, at3 + i, ORDER).sub(v);
       s0 = d0.fma(d0, s0);
       s1 = d1.fma(d1, s1);
       s2 = d2.fma(d2, s2);
       s3 = d3.fma(d3, s3);
-      FloatVector w = load(q, atQ + i + STEP);
-      FloatVector e0 = load(m0, at0 + i + STEP).sub(w);
-      FloatVector e1 = load(m1, at1 + i + STEP).sub(w);
-      FloatVector e2 = load(m2, at2 + i + STEP).sub(w);
-      FloatVector e3 = load(m3, at3 + i + STEP).sub(w);
+      FloatVector w = FloatVector.fromMemorySegment(FLOATS, q, atQ + i + STEP, ORDER);
+      FloatVector e0 = FloatVector.fromMemorySegment(FLOATS, m0, at0 + i + STEP, ORDER).sub(w);
+      FloatVector e1 = FloatVector.fromMemorySegment(FLOATS, m1, at1 + i + STEP, ORDER).sub(w);
+      FloatVector e2 = FloatVector.fromMemorySegment(FLOATS, m2, at2 + i + STEP, ORDER).sub(w);
+      FloatVector e3 = FloatVector.fromMemorySegment(FLOATS, m3, at3 + i + STEP, ORDER).sub(w);
       s0 = e0.fma(e0, s0);
       s1 = e1.fma(e1, s1);
       s2 = e2.fma(e2, s2);
       s3 = e3.fma(e3, s3);
     }
     if (i < bytes) {
-      FloatVector v = load(q, atQ + i);
-      FloatVector d0 = load(m0, at0 + i).sub(v);
-      FloatVector d1 = load(m1, at1 + i).sub(v);
-      FloatVector d2 = load(m2, at2 + i).sub(v);
-      FloatVector d3 = load(m3, at3 + i).sub(v);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, q, atQ + i, ORDER);
+      FloatVector d0 = FloatVector.fromMemorySegment(FLOATS, m0, at0 + i, ORDER).sub(v);
+      FloatVector d1 = FloatVector.fromMemorySegment(FLOATS, m1, at1 + i, ORDER).sub(v);
+      FloatVector d2 = FloatVector.fromMemorySegment(FLOATS, m2, at2 + i, ORDER).sub(v);
+      FloatVector d3 = FloatVector.fromMemorySegment(FLOATS, m3, at3 + i, ORDER).sub(v);
       s0 = d0.fma(d0, s0);
       s1 = d1.fma(d1, s1);
       s2 = d2.fma(d2, s2);

@@ -1,0 +1,322 @@
+package dev.deltavec;
+
+import static dev.deltavec.Checks.creates;
+import static dev.deltavec.Checks.dense;
+import static dev.deltavec.Checks.open;
+import static dev.deltavec.Checks.sparse;
+import static dev.deltavec.Checks.v;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.deltavec.core.Metric;
+import dev.deltavec.core.support.Generator;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Search, against comparing with every vector in double. */
+class SearchTest {
+  private static double score(Metric metric, float[] a, float[] b) {
+    double dot = 0;
+    double squares = 0;
+    double otherSquares = 0;
+    double distance = 0;
+    for (int i = 0; i < a.length; i++) {
+      dot += (double) a[i] * b[i];
+      squares += (double) a[i] * a[i];
+      otherSquares += (double) b[i] * b[i];
+      distance += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+    }
+    return switch (metric) {
+      case DOT -> dot;
+      case EUCLIDEAN -> Math.sqrt(distance);
+      case COSINE ->
+          squares == 0 || otherSquares == 0 ? 0 : dot / Math.sqrt(squares * otherSquares);
+    };
+  }
+
+  /** The largest score that vectors of these lengths can have, for what rounding may do. */
+  private static double largest(Metric metric, float[] a, float[] b) {
+    double one = Math.sqrt(score(Metric.DOT, a, a));
+    double two = Math.sqrt(score(Metric.DOT, b, b));
+    return switch (metric) {
+      case COSINE -> 1;
+      case DOT -> one * two;
+      case EUCLIDEAN -> one + two;
+    };
+  }
+
+  private static int sign(Metric metric) {
+    return metric == Metric.EUCLIDEAN ? 1 : -1;
+  }
+
+  /** The scores of the k closest, best first. */
+  private static List<Double> exact(
+      Metric metric, Map<String, float[]> vectors, float[] query, int k) {
+    return vectors.values().stream()
+        .map(vector -> score(metric, query, vector))
+        .sorted(Comparator.comparingDouble(s -> sign(metric) * s))
+        .limit(k)
+        .toList();
+  }
+
+  /** Checks that hits are right in themselves: true scores, in order, no vector twice. */
+  private static void sound(
+      Metric metric, Map<String, float[]> vectors, float[] query, List<SearchResult> hits) {
+    Set<String> ids = new HashSet<>();
+    double before = Double.NEGATIVE_INFINITY;
+    for (SearchResult hit : hits) {
+      float[] vector = Objects.requireNonNull(vectors.get(hit.id()), "found " + hit.id());
+      assertThat((double) hit.score())
+          .as("score of %s", hit.id())
+          .isCloseTo(
+              score(metric, query, vector),
+              within(4e-6 * largest(metric, query, vector) + Float.MIN_VALUE));
+      double ordered = sign(metric) * (double) hit.score();
+      assertThat(ordered).isGreaterThanOrEqualTo(before);
+      before = ordered;
+      assertThat(ids.add(hit.id())).as("%s is found once", hit.id()).isTrue();
+    }
+  }
+
+  /** Number of hits that are as close as the exact ones. */
+  private static long recalled(Metric metric, List<Double> exact, List<SearchResult> hits) {
+    double last = exact.getLast();
+    double slack = 1e-5 * Math.max(1, Math.abs(last));
+    return hits.stream().filter(hit -> sign(metric) * (hit.score() - last) <= slack).count();
+  }
+
+  private static Map<String, float[]> fill(DeltaVectorDB db, Generator random, int count) {
+    Map<String, float[]> vectors = new LinkedHashMap<>();
+    List<VectorDelta> batch = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      float[] vector = random.vector(db.options().dimensions());
+      vectors.put("v" + i, vector);
+      batch.add(VectorDelta.create("v" + i, vector));
+    }
+    db.applyDeltas(batch);
+    return vectors;
+  }
+
+  static Stream<Arguments> metricsAndDimensions() {
+    return Stream.of(Metric.values())
+        .flatMap(metric ->
+            Stream.of(1, 3, 384, 1000, 1536).map(dimensions -> Arguments.of(metric, dimensions)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("metricsAndDimensions")
+  void theClosestAreFound(Metric metric, int dimensions) {
+    Generator random = new Generator(dimensions);
+    try (DeltaVectorDB db =
+        DeltaVectorDB.builder().dimensions(dimensions).metric(metric).hnswEfSearch(200).build()) {
+      // Enough for the graph, not only for the scan of small databases.
+      Map<String, float[]> vectors = fill(db, random, 1500);
+      long found = 0;
+      for (int i = 0; i < 20; i++) {
+        float[] query = random.vector(dimensions);
+        List<SearchResult> hits = db.search(query, 10);
+        assertThat(hits).hasSize(10);
+        sound(metric, vectors, query, hits);
+        found += recalled(metric, exact(metric, vectors, query, 10), hits);
+      }
+      // Random vectors of many dimensions have no near neighbours: the hardest case.
+      assertThat(found).isGreaterThanOrEqualTo(160);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Metric.class)
+  void inASmallDatabaseAllOfTheClosestAreFound(Metric metric) {
+    Generator random = new Generator(1);
+    try (DeltaVectorDB db = DeltaVectorDB.builder().dimensions(24).metric(metric).build()) {
+      Map<String, float[]> vectors = fill(db, random, 300);
+      for (int i = 0; i < 20; i++) {
+        float[] query = random.vector(24);
+        List<SearchResult> hits = db.search(query, 7);
+        sound(metric, vectors, query, hits);
+        assertThat(recalled(metric, exact(metric, vectors, query, 7), hits)).isGreaterThan(5);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Metric.class)
+  void aSearchAfterAnyChangeSeesTheNewValues(Metric metric) {
+    int dimensions = 8;
+    Generator random = new Generator(5);
+    try (DeltaVectorDB db =
+        DeltaVectorDB.builder().dimensions(dimensions).metric(metric).hnswEfSearch(300).build()) {
+      Map<String, float[]> vectors = fill(db, random, 600);
+      long found = 0;
+      for (int i = 0; i < 100; i++) {
+        String id = "v" + random.below(600);
+        float[] vector = Objects.requireNonNull(vectors.get(id));
+        switch (i % 4) {
+          case 0 -> {
+            vector[2] = i / 50f;
+            vector[5] = -2;
+            db.applyDelta(sparse(id, 2, i / 50f, 5, -2));
+          }
+          case 1 -> {
+            vectors.put(id, random.vector(dimensions));
+            db.applyDelta(VectorDelta.dense(id, Objects.requireNonNull(vectors.get(id))));
+          }
+          case 2 -> {
+            for (int d = 0; d < dimensions; d++) {
+              vector[d] *= -0.75f;
+            }
+            db.applyDelta(VectorDelta.scale(id, -0.75f));
+          }
+          default -> {
+            for (int d = 0; d < dimensions; d++) {
+              vector[d] += 0.5f;
+            }
+            db.applyDelta(VectorDelta.offset(id, 0.5f));
+          }
+        }
+        float[] query = Objects.requireNonNull(vectors.get(id));
+        List<SearchResult> hits = db.search(query, 5);
+        sound(metric, vectors, query, hits);
+        found += recalled(metric, exact(metric, vectors, query, 5), hits);
+      }
+      assertThat(found).isGreaterThanOrEqualTo(475);
+    }
+  }
+
+  @Test
+  void aVectorThatWasMovedIsFoundAtItsNewPlaceAndNotAtItsOldOne() {
+    try (DeltaVectorDB db =
+        DeltaVectorDB.builder().dimensions(2).metric(Metric.EUCLIDEAN).build()) {
+      db.applyDeltas(List.of(creates("a", 0, 0), creates("b", 10, 0), creates("c", 20, 0)));
+      db.applyDelta(dense("a", 30, 0));
+      assertThat(db.search(v(0, 0), 3))
+          .containsExactly(
+              new SearchResult("b", 10), new SearchResult("c", 20), new SearchResult("a", 30));
+      assertThat(Checks.idOfClosest(db, 31, 0)).isEqualTo("a");
+    }
+  }
+
+  @Test
+  void aDeletedVectorIsNeverFoundAgain() {
+    Generator random = new Generator(11);
+    try (DeltaVectorDB db = open(6)) {
+      Map<String, float[]> vectors = fill(db, random, 1000);
+      List<String> order = new ArrayList<>(vectors.keySet());
+      Collections.shuffle(order, new java.util.Random(11));
+      for (int i = 0; i < 950; i++) {
+        db.applyDelta(VectorDelta.delete(order.get(i)));
+        float[] gone = Objects.requireNonNull(vectors.remove(order.get(i)));
+        if (i % 10 == 9) {
+          sound(Metric.COSINE, vectors, gone, db.search(gone, 100));
+        }
+      }
+      assertThat(db.search(random.vector(6), 1000)).hasSizeGreaterThanOrEqualTo(48);
+    }
+  }
+
+  @Test
+  void aVectorCreatedAgainIsFoundWithItsNewValuesOnly() {
+    try (DeltaVectorDB db =
+        DeltaVectorDB.builder().dimensions(2).metric(Metric.EUCLIDEAN).build()) {
+      db.applyDelta(creates("b", 5, 5));
+      for (int i = 0; i < 50; i++) {
+        db.applyDelta(creates("a", i, 1));
+        assertThat(db.search(v(i, 1), 5)).hasSize(2).contains(new SearchResult("a", 0));
+        db.applyDelta(VectorDelta.delete("a"));
+        assertThat(db.search(v(i, 1), 5)).extracting(SearchResult::id).containsExactly("b");
+      }
+    }
+  }
+
+  @Test
+  void aVectorCreatedAndDeletedInOneBatchIsNeverFound() {
+    try (DeltaVectorDB db = open(2)) {
+      db.applyDeltas(List.of(creates("a", 1, 0), creates("b", 1, 1), VectorDelta.delete("a")));
+      assertThat(db.search(v(1, 0), 5)).extracting(SearchResult::id).containsExactly("b");
+    }
+  }
+
+  @Test
+  void anEmptyDatabaseFindsNothing() {
+    try (DeltaVectorDB db = open(2)) {
+      assertThat(db.search(v(1, 2), 10)).isEmpty();
+      db.applyDelta(creates("a", 1, 2));
+      db.applyDelta(VectorDelta.delete("a"));
+      assertThat(db.search(v(1, 2), 10)).isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 1000, Integer.MAX_VALUE})
+  void aLargeKGivesWhatThereIs(int k) {
+    try (DeltaVectorDB db = open(2)) {
+      db.applyDeltas(List.of(creates("a", 1, 2), creates("b", 2, 1)));
+      assertThat(db.search(v(1, 2), k)).hasSize(2);
+    }
+  }
+
+  @Test
+  void manyEqualVectorsAreAllFound() {
+    try (DeltaVectorDB db = open(3)) {
+      List<VectorDelta> batch = new ArrayList<>();
+      for (int i = 0; i < 100; i++) {
+        batch.add(creates("v" + i, 1, 2, 3));
+      }
+      db.applyDeltas(batch);
+      assertThat(db.search(v(1, 2, 3), 100))
+          .hasSizeGreaterThanOrEqualTo(95)
+          .allSatisfy(hit -> assertThat(hit.score()).isCloseTo(1, within(1e-6f)));
+    }
+  }
+
+  @Test
+  void cosineOfAZeroVectorOrQueryIsZero() {
+    try (DeltaVectorDB db = open(2)) {
+      db.applyDeltas(List.of(creates("zero", 0, 0), creates("a", 1, 0), creates("b", -1, 0)));
+      assertThat(db.search(v(2, 0), 3))
+          .containsExactly(
+              new SearchResult("a", 1), new SearchResult("zero", 0), new SearchResult("b", -1));
+      assertThat(db.search(v(0, 0), 3)).extracting(SearchResult::score).containsOnly(0f);
+    }
+  }
+
+  @Test
+  void veryLargeAndVerySmallValuesAreComparedRightly() {
+    try (DeltaVectorDB db = open(2)) {
+      db.applyDeltas(List.of(creates("large", 1e18, 1e18), creates("small", 1e-18, -1e-18)));
+      List<SearchResult> hits = db.search(v(1, 1), 2);
+      assertThat(hits).extracting(SearchResult::id).containsExactly("large", "small");
+      assertThat(hits.get(0).score()).isCloseTo(1, within(1e-5f));
+      assertThat(hits.get(1).score()).isCloseTo(0, within(1e-5f));
+    }
+  }
+
+  @Test
+  void searchChangesNothing() {
+    Generator random = new Generator(3);
+    try (DeltaVectorDB db = open(4)) {
+      fill(db, random, 1000);
+      String digest = db.stateDigest();
+      float[] query = random.vector(4);
+      float[] same = query.clone();
+      List<SearchResult> hits = db.search(query, 10);
+      assertThat(db.search(query, 10)).isEqualTo(hits);
+      assertThat(query).containsExactly(same);
+      assertThat(db.stateDigest()).isEqualTo(digest);
+    }
+  }
+}
