@@ -12,7 +12,7 @@ export interface Product {
 
 /** The module that ships. One page less than 4 GiB, so that the end of every region is a number of 32 bits. */
 export const MODULE: Product = {
-  exports: /^dv_[a-z]+$/,
+  exports: /^dv_[a-z_]+$/,
   maximumPages: 65535,
   kernelExports: false,
   names: false,

@@ -52,7 +52,7 @@ public final class Exports {
   /**
    * Opens a database.
    *
-   * @param options address of the options record, 48 bytes
+   * @param options address of the options record, 72 bytes
    * @return a handle, 1 or more, or an error: INVALID_ARGUMENT, OUT_OF_MEMORY
    */
   @Export(name = "dv_open")
@@ -88,7 +88,16 @@ public final class Exports {
         .compression((MEMORY.getInt(at + 28) & 1) != 0)
         .replica(MEMORY.getLong(at + 32))
         .seed(MEMORY.getLong(at + 40))
+        .history((MEMORY.getInt(at + 28) & 2) != 0)
+        .grid(MEMORY.getInt(at + 48))
+        .maxHistoryBytes(whole(at + 56))
+        .maxAheadMillis(whole(at + 64))
         .build();
+  }
+
+  /** Reads a whole number that is stored as a double. */
+  private static long whole(int address) {
+    return (long) Double.longBitsToDouble(MEMORY.getLong(address));
   }
 
   private static Metric metric(int number) {
@@ -137,8 +146,7 @@ public final class Exports {
   public static int apply(int handle, int frames, int bytes, int count, int nowLow, int nowHigh) {
     try {
       Database database = database(handle);
-      long now = ((long) nowHigh << 32) | (nowLow & 0xffffffffL);
-      int applied = database.apply(frames, bytes, count, now);
+      int applied = database.apply(frames, bytes, count, time(nowLow, nowHigh));
       CONTROL.output(database.output(), database.outputBytes());
       CONTROL.live(database.size());
       return applied;
@@ -278,6 +286,288 @@ public final class Exports {
     } catch (RuntimeException | Error e) {
       return fatal(e);
     }
+  }
+
+  /**
+   * Reads a vector as it was. Output: its floats. See {@link Database#findAt}.
+   *
+   * @param handle what {@link #open} gave
+   * @param id address of the id's UTF-8 bytes
+   * @param idBytes their number
+   * @param timeLow Unix milliseconds, low 32 bits
+   * @param timeHigh and high 32 bits
+   * @return 1, or 0: it did not live then, or an error: HISTORY_COMPACTED, INVALID_ARGUMENT, CLOSED
+   */
+  @Export(name = "dv_vector_at")
+  public static int vectorAt(int handle, int id, int idBytes, int timeLow, int timeHigh) {
+    try {
+      Database database = database(handle);
+      int address = database.findAt(id, idBytes, time(timeLow, timeHigh));
+      if (address == 0) {
+        return 0;
+      }
+      CONTROL.output(address, database.options().dimensions() << 2);
+      return 1;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Reads a vector's metadata as it was. Output: the JSON object, or no bytes. See {@link
+   * Database#metadataAt}.
+   *
+   * @param handle what {@link #open} gave
+   * @param id address of the id's UTF-8 bytes
+   * @param idBytes their number
+   * @param timeLow Unix milliseconds, low 32 bits
+   * @param timeHigh and high 32 bits
+   * @return 1, or 0: it did not live then, or an error: HISTORY_COMPACTED, INVALID_ARGUMENT,
+   *     OUT_OF_MEMORY, CLOSED
+   */
+  @Export(name = "dv_metadata_at")
+  public static int metadataAt(int handle, int id, int idBytes, int timeLow, int timeHigh) {
+    try {
+      Database database = database(handle);
+      if (!database.metadataAt(id, idBytes, time(timeLow, timeHigh))) {
+        return 0;
+      }
+      CONTROL.output(database.output(), database.outputBytes());
+      return 1;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Searches the state at a time, exactly. Output as {@link #search}. See {@link
+   * Database#searchAt}.
+   *
+   * @param handle what {@link #open} gave
+   * @param query address of the query's values
+   * @param floats their number
+   * @param k the most results, 1 or more
+   * @param timeLow Unix milliseconds, low 32 bits
+   * @param timeHigh and high 32 bits
+   * @return the number of results, or an error: those of {@link #search}, HISTORY_COMPACTED
+   */
+  @Export(name = "dv_search_at")
+  public static int searchAt(int handle, int query, int floats, int k, int timeLow, int timeHigh) {
+    try {
+      Database database = database(handle);
+      int found = database.searchAt(query, floats, k, time(timeLow, timeHigh));
+      CONTROL.output(database.output(), database.outputBytes());
+      return found;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Lists a vector's deltas. Output: the chain. See {@link Database#chain}.
+   *
+   * @param handle what {@link #open} gave
+   * @param id address of the id's UTF-8 bytes
+   * @param idBytes their number
+   * @return 1, or 0: the id was never seen, or an error: INVALID_ARGUMENT, OUT_OF_MEMORY, CLOSED
+   */
+  @Export(name = "dv_chain")
+  public static int chain(int handle, int id, int idBytes) {
+    try {
+      Database database = database(handle);
+      if (!database.chain(id, idBytes)) {
+        return 0;
+      }
+      CONTROL.output(database.output(), database.outputBytes());
+      return 1;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Tells how many deltas have come in so far. O(1)
+   *
+   * @param handle what {@link #open} gave
+   * @return their number, or an error: INVALID_ARGUMENT, CLOSED
+   */
+  @Export(name = "dv_arrived")
+  public static int arrived(int handle) {
+    try {
+      Database database = database(handle);
+      return database.arrived();
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Reads deltas in the order they came in. Output: their frames; the control block tells where to
+   * go on. See {@link Database#read}.
+   *
+   * @param handle what {@link #open} gave
+   * @param from number of the first arrival
+   * @param maxBytes most bytes of frames, but at least one frame is read
+   * @return the number of deltas, or an error: INVALID_ARGUMENT, OUT_OF_MEMORY, CLOSED
+   */
+  @Export(name = "dv_read")
+  public static int read(int handle, int from, int maxBytes) {
+    try {
+      Database database = database(handle);
+      int deltas = database.read(from, maxBytes);
+      CONTROL.output(database.output(), database.outputBytes());
+      CONTROL.next(database.next());
+      return deltas;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Merges deltas of other replicas, all or none. Output: four numbers, then the frames that were
+   * rejected. See {@link Database#merge}.
+   *
+   * @param handle what {@link #open} gave
+   * @param stream address of the frames
+   * @param bytes their length
+   * @param nowLow the clock, Unix milliseconds, low 32 bits
+   * @param nowHigh and high 32 bits
+   * @return the number of new deltas, or an error of any kind
+   */
+  @Export(name = "dv_merge")
+  public static int merge(int handle, int stream, int bytes, int nowLow, int nowHigh) {
+    try {
+      Database database = database(handle);
+      int merged = database.merge(stream, bytes, time(nowLow, nowHigh));
+      CONTROL.output(database.output(), database.outputBytes());
+      CONTROL.live(database.size());
+      return merged;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Tells what this database has seen. Output: the cursor. O(replicas)
+   *
+   * @param handle what {@link #open} gave
+   * @return 0, or an error: INVALID_ARGUMENT, OUT_OF_MEMORY, CLOSED
+   */
+  @Export(name = "dv_cursor")
+  public static int cursor(int handle) {
+    try {
+      Database database = database(handle);
+      database.cursor();
+      CONTROL.output(database.output(), database.outputBytes());
+      return 0;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Writes the deltas that another database lacks. Output: a stream for its {@link #merge}.
+   *
+   * @param handle what {@link #open} gave
+   * @param cursor address of the other's cursor
+   * @param bytes its length, 0 for all deltas
+   * @return 0, or an error: CORRUPT_DATA, UNSUPPORTED_VERSION, HISTORY_COMPACTED, INVALID_ARGUMENT,
+   *     OUT_OF_MEMORY, CLOSED
+   */
+  @Export(name = "dv_since")
+  public static int since(int handle, int cursor, int bytes) {
+    try {
+      Database database = database(handle);
+      database.since(cursor, bytes);
+      CONTROL.output(database.output(), database.outputBytes());
+      return 0;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Compacts history. Output: 40 bytes of statistics. See {@link Database#compact}.
+   *
+   * @param handle what {@link #open} gave
+   * @param id address of the id of the one vector to compact, 0 for all
+   * @param idBytes its length
+   * @param beforeLow deltas before this time go, Unix milliseconds, low 32 bits
+   * @param beforeHigh and high 32 bits
+   * @param keepLast the newest deltas of each vector that stay
+   * @param maxLow bytes to come down to, low 32 bits
+   * @param maxHigh and high 32 bits; negative for no limit
+   * @return 0, or an error: VECTOR_NOT_FOUND, INVALID_ARGUMENT, OUT_OF_MEMORY, CLOSED
+   */
+  @Export(name = "dv_compact")
+  public static int compact(int handle, int id, int idBytes, int beforeLow, int beforeHigh, int keepLast, int maxLow, int maxHigh) {
+    try {
+      Database database = database(handle);
+      database.compact(
+          id, idBytes, time(beforeLow, beforeHigh), keepLast, time(maxLow, maxHigh));
+      CONTROL.output(database.output(), database.outputBytes());
+      return 0;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Brings a vector back to its state behind one of its deltas, by a new delta. Output as {@link
+   * #apply}. See {@link Database#rollBackTo}.
+   *
+   * @param handle what {@link #open} gave
+   * @param id address of the id's UTF-8 bytes
+   * @param idBytes their number
+   * @param deltaId address of the delta's id: 6 bytes of time, 4 of sequence, 6 of replica
+   * @param nowLow the clock, Unix milliseconds, low 32 bits
+   * @param nowHigh and high 32 bits
+   * @return the number of deltas applied, 0 or 1, or an error of any kind
+   */
+  @Export(name = "dv_rollback_to")
+  public static int rollBackTo(int handle, int id, int idBytes, int deltaId, int nowLow, int nowHigh) {
+    try {
+      Database database = database(handle);
+      int applied =
+          database.rollBackTo(
+              id,
+              idBytes,
+              MEMORY.getLong(deltaId) & 0xffff_ffff_ffffL,
+              MEMORY.getInt(deltaId + 6),
+              MEMORY.getLong(deltaId + 8) >>> 16,
+              time(nowLow, nowHigh));
+      CONTROL.output(database.output(), database.outputBytes());
+      CONTROL.live(database.size());
+      return applied;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  private static long time(int low, int high) {
+    return ((long) high << 32) | (low & 0xffffffffL);
   }
 
   private static Database database(int handle) {
