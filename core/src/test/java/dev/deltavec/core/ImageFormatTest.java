@@ -165,11 +165,12 @@ class ImageFormatTest {
     assertThat(rootWord(12)).isEqualTo(1);
     assertThat(slotLimit()).isEqualTo(VECTORS);
     assertThat(rootWord(20)).isEqualTo(vectors.size());
+    assertThat(rootWord(36)).isEqualTo(M);
   }
 
   @Test
   void reservedBytesAreZero() {
-    assertThat(bytes(root + 36, 28)).containsOnly(0);
+    assertThat(bytes(root + 40, 24)).containsOnly(0);
     assertThat(bytes(root + 128, 128)).containsOnly(0);
     for (int i = 0; i < slotLimit(); i++) {
       assertThat(memory.getByte(node(i) + 3)).isZero();

@@ -50,6 +50,8 @@ public final class Image {
   /** Word of the root: the highest level of the graph. */
   public static final int TOP_LEVEL = 32;
 
+  private static final int HNSW_M = 36;
+
   private static final int SLOT_PAGES = 64;
   private static final int VECTOR_PAGES = 72;
   private static final int NORM_PAGES = 80;
@@ -114,6 +116,7 @@ public final class Image {
     memory.putInt(root + DIMENSIONS, dimensions);
     memory.putInt(root + STRIDE, stride);
     memory.putInt(root + METRIC, options.metric().ordinal());
+    memory.putInt(root + HNSW_M, options.hnswM());
     int vectorShift =
         Math.min(
             SMALL_SHIFT,
