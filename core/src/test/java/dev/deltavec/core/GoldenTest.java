@@ -62,7 +62,8 @@ class GoldenTest {
         new Frames()
             .frame(Frame.RUNS, "first", -1, runs(), "{\"by\":\"two\"}")
             .dense("zweiter é", 0.5f, 0.5f, 0.5f, 0.5f, 0, 0)
-            .metadata("zweiter é", "{\"n\":null,\"tags\":[1,2]}"));
+            .metadata("zweiter é", "{\"n\":null,\"tags\":[1,2]}")
+            .metadata("first", "{\"by\":\"two\"}"));
     one.now += 100;
     one.apply(new Frames().create("third", 1, 1, 1, 1, 1, 1).delete("third"));
     one.merge(two.since(one.cursor()));

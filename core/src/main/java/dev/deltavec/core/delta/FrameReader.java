@@ -38,6 +38,7 @@ public final class FrameReader {
   private int count;
   private int indices;
   private int values;
+  private int payloadEnd;
   private int metadata;
   private int metadataBytes;
 
@@ -45,6 +46,9 @@ public final class FrameReader {
   private int[] knownIds = new int[0];
   private int[] knownIdBytes = new int[0];
   private int knownIdCount;
+  private int[] knownPatches = new int[0];
+  private int[] knownPatchBytes = new int[0];
+  private int knownPatchCount;
   private long[] knownReplicas = new long[4];
   private int[] knownSequences = new int[4];
   private int knownReplicaCount;
@@ -116,6 +120,11 @@ public final class FrameReader {
     return values;
   }
 
+  /** Returns the address behind the payload. */
+  public int payloadEnd() {
+    return payloadEnd;
+  }
+
   /** Returns the address of the merge patch, 0 if there is none. */
   public int metadata() {
     return metadata;
@@ -166,6 +175,7 @@ public final class FrameReader {
   /** Begins a stream of shared frames: nothing is known that linked frames could refer to. */
   public void begin() {
     knownIdCount = 0;
+    knownPatchCount = 0;
     knownReplicaCount = 0;
     knownTime = 0;
   }
@@ -306,15 +316,42 @@ public final class FrameReader {
       }
     }
     readPayload();
+    payloadEnd = at;
     metadata = 0;
     metadataBytes = 0;
     if ((kind & Frame.METADATA) != 0) {
-      metadataBytes = varint();
-      metadata = take(metadataBytes);
+      readPatch((kind & Frame.LINKED) == Frame.LINKED);
     }
     if (at != end) {
       throw corrupt((end - at) + " bytes are left over");
     }
+  }
+
+  private void readPatch(boolean linked) {
+    metadataBytes = varint();
+    if (metadataBytes != 0 || !linked) {
+      metadata = take(metadataBytes);
+      if (linked) {
+        if (knownPatchCount == knownPatches.length) {
+          int room = Math.max(16, knownPatchCount * 2);
+          knownPatches = Arrays.copyOf(knownPatches, room);
+          knownPatchBytes = Arrays.copyOf(knownPatchBytes, room);
+        }
+        knownPatches[knownPatchCount] = metadata;
+        knownPatchBytes[knownPatchCount++] = metadataBytes;
+      }
+      return;
+    }
+    int reference = varint();
+    if (reference == 0 || Integer.compareUnsigned(reference, knownPatchCount) > 0) {
+      throw corrupt(
+          "a frame refers to patch "
+              + Integer.toUnsignedString(reference)
+              + " of "
+              + knownPatchCount);
+    }
+    metadata = knownPatches[reference - 1];
+    metadataBytes = knownPatchBytes[reference - 1];
   }
 
   private void readPayload() {

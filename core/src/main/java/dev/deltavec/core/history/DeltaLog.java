@@ -259,16 +259,12 @@ public final class DeltaLog {
   public int write(
       FrameReader delta, long time, int sequence, long replica, int payload, int payloadBytes) {
     int idBytes = delta.idBytes();
-    int rest = delta.end() - delta.body();
-    int own = rest;
-    int from = delta.body();
-    if (payloadBytes >= 0) {
-      own =
-          delta.metadata() == 0 ? 0 : delta.metadataBytes() + (varintBytes(delta.metadataBytes()));
-      from = delta.end() - own;
-      rest = payloadBytes + own;
-    }
-    int length = Frame.HEADER_BYTES + varintBytes(idBytes) + idBytes + 16 + rest;
+    boolean own = payloadBytes < 0;
+    int from = own ? delta.body() : payload;
+    int copied = own ? delta.payloadEnd() - from : payloadBytes;
+    int patch =
+        delta.metadata() == 0 ? 0 : varintBytes(delta.metadataBytes()) + delta.metadataBytes();
+    int length = Frame.HEADER_BYTES + varintBytes(idBytes) + idBytes + 16 + copied + patch;
     if (length > Frame.MAX_BYTES) {
       throw new DeltaException(
           ErrorCode.INVALID_ARGUMENT, "a delta of " + length + " bytes is too long");
@@ -283,17 +279,14 @@ public final class DeltaLog {
     int kind =
         delta.operation()
             | Frame.IDENTIFIED
-            | (delta.metadata() != 0 ? Frame.METADATA : 0)
-            | (payloadBytes >= 0 || delta.grid() != 0 ? Frame.GRID : 0);
+            | (patch != 0 ? Frame.METADATA : 0)
+            | (!own || delta.grid() != 0 ? Frame.GRID : 0);
     memory.putByte(at + 8, (byte) kind);
     at = putVarint(memory, at + Frame.HEADER_BYTES, idBytes);
     memory.copy(delta.id(), at, idBytes);
     at = putId(memory, at + idBytes, time, sequence, replica);
-    if (payloadBytes >= 0) {
-      memory.copy(payload, at, payloadBytes);
-      at += payloadBytes;
-    }
-    memory.copy(from, at, own);
+    memory.copy(from, at, copied);
+    putPatch(memory, at + copied, delta);
     memory.putInt(entry, 0);
     memory.putInt(entry + INFO, 0);
     memory.putInt(entry + ARRIVAL, arrived);
@@ -486,6 +479,19 @@ public final class DeltaLog {
     }
     memory.putByte(at, (byte) rest);
     return at + 1;
+  }
+
+  /**
+   * Writes the length and the text of a delta's merge patch, if it has one, and returns the address
+   * behind them.
+   */
+  static int putPatch(Memory memory, int address, FrameReader delta) {
+    if (delta.metadata() == 0) {
+      return address;
+    }
+    int at = putVarint(memory, address, delta.metadataBytes());
+    memory.copy(delta.metadata(), at, delta.metadataBytes());
+    return at + delta.metadataBytes();
   }
 
   /**

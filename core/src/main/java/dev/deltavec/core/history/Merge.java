@@ -218,7 +218,8 @@ public final class Merge {
       rejected = Arrays.copyOf(rejected, rejectedCount * 2);
     }
     rejected[rejectedCount++] = index;
-    rejectedBytes += reader.idBytes() + (reader.end() - reader.body()) + 40;
+    rejectedBytes +=
+        reader.idBytes() + (reader.payloadEnd() - reader.body()) + reader.metadataBytes() + 48;
   }
 
   /**
@@ -241,9 +242,9 @@ public final class Merge {
         at =
             DeltaLog.putId(
                 memory, at + reader.idBytes(), reader.time(), reader.sequence(), reader.replica());
-        int rest = reader.end() - reader.body();
-        memory.copy(reader.body(), at, rest);
-        at += rest;
+        int payload = reader.payloadEnd() - reader.body();
+        memory.copy(reader.body(), at, payload);
+        at = DeltaLog.putPatch(memory, at + payload, reader);
         memory.putInt(target, at - target | Frame.VERSION << 24);
         int kind = memory.getByte(frame + 8) & ~Frame.LINKED | Frame.IDENTIFIED | Frame.SEALED;
         memory.putByte(target + 8, (byte) kind);

@@ -33,6 +33,9 @@ public final class Replica {
   private int[] idNumbers = new int[0];
   private int[] idKeys = new int[0];
   private int idCount;
+  private int[] patches = new int[0]; // address in the log, and behind it the length
+  private int[] patchNumbers = new int[0];
+  private int patchCount;
   private int[] replicaNumbers = new int[4];
   private int[] lastSequences = new int[4];
   private int replicaCount;
@@ -257,6 +260,8 @@ public final class Replica {
   private void begin() {
     idCount = 0;
     Arrays.fill(idKeys, 0);
+    patchCount = 0;
+    Arrays.fill(patches, 0);
     replicaCount = 0;
     lastTime = 0;
   }
@@ -299,9 +304,16 @@ public final class Replica {
     long timeStep = reader.time() - lastTime;
     at = DeltaLog.putVarint(memory, at, timeStep << 1 ^ timeStep >> 63);
     lastTime = reader.time();
-    int rest = reader.end() - reader.body();
-    memory.copy(reader.body(), at, rest);
-    at += rest;
+    int payload = reader.payloadEnd() - reader.body();
+    memory.copy(reader.body(), at, payload);
+    at += payload;
+    int patch = reader.metadata() == 0 ? 0 : patchNumber();
+    if (patch > 0) {
+      memory.putByte(at, (byte) 0);
+      at = DeltaLog.putVarint(memory, at + 1, patch);
+    } else {
+      at = DeltaLog.putPatch(memory, at, reader);
+    }
     memory.putInt(target, at - target | Frame.VERSION << 24);
     memory.putByte(target + 8, (byte) (memory.getByte(frame + 8) | Frame.LINKED | Frame.SEALED));
     return seal(target, at);
@@ -338,6 +350,53 @@ public final class Replica {
     idKeys[slot] = key;
     idNumbers[slot] = ++idCount;
     return 0;
+  }
+
+  /**
+   * Returns the number of the delta's patch in the stream, from 1; 0 if it is new, then it has one
+   * from now on.
+   */
+  private int patchNumber() {
+    if ((patchCount + 1) * 4 > patches.length) {
+      int[] oldPatches = patches;
+      int[] oldNumbers = patchNumbers;
+      patches = new int[Math.max(128, oldPatches.length * 2)];
+      patchNumbers = new int[patches.length >>> 1];
+      for (int i = 0; i < oldPatches.length; i += 2) {
+        if (oldPatches[i] != 0) {
+          int place = placePatch(oldPatches[i], oldPatches[i + 1]);
+          patches[place] = oldPatches[i];
+          patches[place + 1] = oldPatches[i + 1];
+          patchNumbers[place >>> 1] = oldNumbers[i >>> 1];
+        }
+      }
+    }
+    int place = placePatch(reader.metadata(), reader.metadataBytes());
+    if (patches[place] != 0) {
+      return patchNumbers[place >>> 1];
+    }
+    patches[place] = reader.metadata();
+    patches[place + 1] = reader.metadataBytes();
+    patchNumbers[place >>> 1] = ++patchCount;
+    return 0;
+  }
+
+  private int placePatch(int address, int bytes) {
+    int mask = patches.length - 1;
+    int i = ids.hash(address, bytes) << 1 & mask;
+    while (patches[i] != 0 && !(patches[i + 1] == bytes && same(patches[i], address, bytes))) {
+      i = i + 2 & mask;
+    }
+    return i;
+  }
+
+  private boolean same(int a, int b, int bytes) {
+    for (int i = 0; i < bytes; i++) {
+      if (memory.getByte(a + i) != memory.getByte(b + i)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private int place(int key, int hash) {
