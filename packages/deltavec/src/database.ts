@@ -1,26 +1,41 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { DeltaIdFormatter } from "./delta-id.ts";
+import { DeltaIds, writeDeltaId } from "./delta-id.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { EventHub } from "./events.ts";
+import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
 import { type DeltaDraft, FrameWriter, TIME_LIMIT, toFloats, writeId } from "./frame.ts";
+import { FrameReader } from "./frame-reader.ts";
 import { Instance } from "./instance.ts";
+import { Listeners, requireSignal } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
+import { METRICS, resolve } from "./options.ts";
 import type {
+  ChainDelta,
+  CompactionStats,
+  CompactOptions,
+  DeltaChain,
   DeltaDBOptions,
   DeltaEvent,
+  DeltaEventListener,
   DeltaListener,
-  DeltaMetric,
+  DeltaListenerOptions,
+  DeltaOrigin,
   DeltaStats,
+  FeedOptions,
+  FollowOptions,
+  MergeResult,
   ResolvedDeltaDBOptions,
   SearchResult,
   VectorDelta,
 } from "./types.ts";
 
-const METRICS: readonly DeltaMetric[] = ["cosine", "dot", "euclidean"];
 /** Ids that are read at a time. */
 const IDS_PAGE = 256;
-/** The most hits that can be asked for by a number of 32 bits. */
+/** The most hits, or deltas to keep, that can be asked for by a number of 32 bits. */
 const MAX_K = 0x7fff_ffff;
+/** Bytes of a chain before its deltas, and of a merge's result before the deltas rejected (docs/abi.md). */
+const CHAIN_BYTES = 32;
+const MERGED_BYTES = 16;
 
 /**
  * A database of vectors that change by deltas, with search for the nearest ones.
@@ -47,8 +62,12 @@ export class DeltaVectorDB {
   readonly #now: () => number;
   readonly #instance: Instance;
   readonly #writer: FrameWriter;
-  readonly #ids: DeltaIdFormatter;
+  readonly #ids: DeltaIds;
   readonly #events: EventHub;
+  readonly #listeners: Listeners<DeltaVectorDB>;
+  readonly #waiters = new Waiters();
+  /** How many deltas have come in. */
+  #position = 0;
 
   /**
    * Makes an empty database.
@@ -66,9 +85,16 @@ export class DeltaVectorDB {
       ...this.#options,
       metric: METRICS.indexOf(this.#options.metric),
     });
-    this.#writer = new FrameWriter(this.#instance);
-    this.#ids = new DeltaIdFormatter(this.#options.replicaId);
+    this.#instance.onEnd = () => this.#waiters.wake();
+    this.#writer = new FrameWriter(this.#instance, {
+      compression: this.#options.compression,
+      grid: this.#options.precision?.grid ?? 0,
+    });
+    this.#ids = new DeltaIds(this.#options.replicaId);
     this.#events = new EventHub(options.onError);
+    this.#listeners = new Listeners<DeltaVectorDB>(this, (listener) =>
+      this.#events.subscribe(listener, this.#position),
+    );
   }
 
   /** The options that the database runs with, defaults filled in. */
@@ -80,6 +106,15 @@ export class DeltaVectorDB {
   get size(): number {
     this.#instance.check();
     return this.#instance.size;
+  }
+
+  /**
+   * How many deltas have come in, applied here or merged: the position that the next one will have. A feed that begins
+   * `since` a position brings what came after it was read. O(1)
+   */
+  get position(): number {
+    this.#instance.check();
+    return this.#position;
   }
 
   /**
@@ -105,9 +140,11 @@ export class DeltaVectorDB {
     const words = instance.words;
     const record = instance.output;
     const id = this.#ids.format(words[record], words[record + 1], words[record + 2]);
+    const position = this.#position++;
+    this.#waiters.wake();
     if (drafts !== undefined) {
       const time = words[record] + words[record + 1] * 2 ** 32;
-      this.#events.emit([toEvent(drafts[0], id, time)]);
+      this.#events.emit([toEvent(drafts[0], id, time, position)]);
     }
     return id;
   }
@@ -151,9 +188,11 @@ export class DeltaVectorDB {
       const id = this.#ids.format(low, high, words[record + 2]);
       ids.push(id);
       if (drafts !== undefined) {
-        events.push(toEvent(drafts[i], id, low + high * 2 ** 32));
+        events.push(toEvent(drafts[i], id, low + high * 2 ** 32, this.#position + i));
       }
     }
+    this.#position += count;
+    this.#waiters.wake();
     if (drafts !== undefined) {
       this.#events.emit(events);
     }
@@ -204,11 +243,7 @@ export class DeltaVectorDB {
   getMetadata(id: string): Record<string, unknown> | null {
     const instance = this.#instance;
     instance.check();
-    const json = instance.metadata(writeId(instance, id));
-    if (json === undefined) {
-      return null;
-    }
-    return json === "" ? {} : (JSON.parse(json) as Record<string, unknown>);
+    return toMetadata(instance.metadata(writeId(instance, id)));
   }
 
   /**
@@ -239,6 +274,28 @@ export class DeltaVectorDB {
    * @throws DeltaError `DIMENSION_MISMATCH`, `NOT_FINITE`, `INVALID_ARGUMENT`, `OUT_OF_MEMORY`
    */
   search(query: Float32Array, k: number): SearchResult[] {
+    const floats = this.#putQuery(query, k);
+    return this.#hits(this.#instance.search(floats, Math.min(k, MAX_K)));
+  }
+
+  /**
+   * Finds the vectors that were closest to a query at a time, exactly: by comparing with every one.
+   *
+   * @param query - `dimensions` finite values
+   * @param k - how many to find, 1 or more
+   * @param timestamp - when; all deltas up to and of this millisecond count
+   * @returns as {@link DeltaVectorDB.search}, of the state at that time. O(vectors ever seen * checkpointInterval *
+   * dimensions)
+   * @throws DeltaError as {@link DeltaVectorDB.search}; `HISTORY_COMPACTED` if the history of any vector begins later
+   */
+  searchAt(query: Float32Array, k: number, timestamp: Date): SearchResult[] {
+    const time = toTime(timestamp);
+    const floats = this.#putQuery(query, k);
+    return this.#hits(this.#instance.searchAt(floats, Math.min(k, MAX_K), time));
+  }
+
+  /** Checks a query and puts it into the input buffer; returns its length. */
+  #putQuery(query: Float32Array, k: number): number {
     const instance = this.#instance;
     instance.check();
     const floats = query instanceof Float32Array && query.length > 0 ? query : this.#queryOf(query);
@@ -253,7 +310,12 @@ export class DeltaVectorDB {
       }
       instance.floats.set(floats, instance.input >>> 2);
     }
-    const count = instance.search(length, Math.min(k, MAX_K));
+    return length;
+  }
+
+  /** Returns the hits that the output has. */
+  #hits(count: number): SearchResult[] {
+    const instance = this.#instance;
     const hits: SearchResult[] = [];
     const words = instance.words;
     const scores = instance.floats;
@@ -268,22 +330,310 @@ export class DeltaVectorDB {
   }
 
   /**
-   * Subscribes to the deltas that are applied from now on.
+   * Returns a copy of the values that a vector had at a time.
+   *
+   * @param id - the vector's id
+   * @param timestamp - when; all deltas up to and of this millisecond count
+   * @returns `dimensions` floats, or null if the vector did not exist then. O(checkpoints + checkpointInterval *
+   * dimensions)
+   * @throws DeltaError `HISTORY_COMPACTED` if the vector's history begins later; `INVALID_ARGUMENT` for what cannot be an
+   * id or a time, or without history
+   */
+  getVectorAt(id: string, timestamp: Date): Float32Array | null {
+    const instance = this.#instance;
+    const time = toTime(timestamp);
+    instance.check();
+    if (!instance.vectorAt(writeId(instance, id), time)) {
+      return null;
+    }
+    const at = instance.output;
+    return instance.floats.slice(at, at + this.#dimensions);
+  }
+
+  /**
+   * Returns the metadata that a vector had at a time.
+   *
+   * @param id - the vector's id
+   * @param timestamp - when, as for {@link DeltaVectorDB.getVectorAt}, which has the errors, too
+   * @returns a new object, `{}` if the vector had none, or null if the vector did not exist then
+   */
+  getMetadataAt(id: string, timestamp: Date): Record<string, unknown> | null {
+    const instance = this.#instance;
+    const time = toTime(timestamp);
+    instance.check();
+    return toMetadata(instance.metadataAt(writeId(instance, id), time));
+  }
+
+  /**
+   * Returns all that the log holds of a vector: its deltas in the order of their ids, and where checkpoints stand.
+   *
+   * @param id - the vector's id
+   * @returns the chain; that of an id that was never seen has no deltas. O(bytes)
+   * @throws DeltaError `INVALID_ARGUMENT` for what cannot be an id, or without history
+   */
+  getDeltaChain(id: string): DeltaChain {
+    const instance = this.#instance;
+    instance.check();
+    const deltas: ChainDelta[] = [];
+    if (!instance.chain(writeId(instance, id))) {
+      return { vectorId: id, deltas, checkpoints: 0, horizon: null, bytes: 0, alive: false };
+    }
+    const bytes = instance.outputCopy();
+    const view = new DataView(bytes.buffer);
+    const reader = new FrameReader(bytes, this.#ids, CHAIN_BYTES);
+    while (!reader.done) {
+      const checkpoint = reader.word() === 1;
+      deltas.push(Object.freeze({ ...reader.next(), checkpoint }));
+    }
+    return {
+      vectorId: id,
+      deltas,
+      checkpoints: view.getUint32(4, true),
+      horizon: toDate(view.getBigInt64(16, true)),
+      bytes: view.getFloat64(8, true),
+      alive: view.getUint32(24, true) === 1,
+    };
+  }
+
+  /**
+   * Merges deltas of other replicas: in any order, any number of times, all of them or, if one is refused, none. Replicas
+   * that have the same deltas have the same state, whatever way these came.
+   *
+   * @param bytes - what {@link DeltaVectorDB.deltasSince} gave elsewhere, or the rejected deltas of a merge
+   * @returns how many deltas were new, how many were not, and those that lie before their vector's horizon
+   * @throws DeltaError `CORRUPT_DATA` with the offset of the byte, `UNSUPPORTED_VERSION`, `DIMENSION_MISMATCH`,
+   * `NOT_FINITE`, `CAPACITY_EXCEEDED`, `OUT_OF_MEMORY`, or `INVALID_ARGUMENT`: for a delta of another precision or from
+   * too far in the future (`maxClockAheadMs`), or without history
+   */
+  merge(bytes: Uint8Array): MergeResult {
+    const now = this.#time();
+    const instance = this.#instance;
+    instance.merge(instance.put(toBytes("bytes", bytes)), now);
+    const { words, output } = instance;
+    const merged = words[output];
+    const result: MergeResult = {
+      merged,
+      duplicates: words[output + 1],
+      rejected: { count: words[output + 2], bytes: instance.outputCopy(MERGED_BYTES) },
+    };
+    this.#arrived(merged);
+    return result;
+  }
+
+  /**
+   * Returns which deltas this database has seen, for {@link DeltaVectorDB.deltasSince} of another. Opaque, and small: some
+   * bytes for each replica.
+   *
+   * @throws DeltaError `INVALID_ARGUMENT` without history
+   */
+  cursor(): Uint8Array<ArrayBuffer> {
+    const instance = this.#instance;
+    instance.check();
+    instance.cursor();
+    return instance.outputCopy();
+  }
+
+  /**
+   * Returns the deltas that another database lacks, wherever they were issued, for its {@link DeltaVectorDB.merge}.
+   *
+   * @param cursor - the other's {@link DeltaVectorDB.cursor}; without it: all deltas
+   * @throws DeltaError `HISTORY_COMPACTED` if deltas that the other lacks are not in the log any more; `CORRUPT_DATA` or
+   * `UNSUPPORTED_VERSION` for what is no cursor; `OUT_OF_MEMORY`; `INVALID_ARGUMENT` without history
+   *
+   * @example
+   * ```ts
+   * there.merge(here.deltasSince(there.cursor()));
+   * here.merge(there.deltasSince(here.cursor()));
+   * here.stateDigest() === there.stateDigest(); // true
+   * ```
+   */
+  deltasSince(cursor?: Uint8Array): Uint8Array<ArrayBuffer> {
+    const instance = this.#instance;
+    instance.check();
+    const length = cursor === undefined ? 0 : instance.put(toBytes("cursor", cursor));
+    if (cursor !== undefined && length === 0) {
+      throw new DeltaError("CORRUPT_DATA", "the cursor is empty");
+    }
+    instance.since(length);
+    return instance.outputCopy();
+  }
+
+  /**
+   * Brings a vector back to the state that it had behind one of its deltas, by a new delta: history is never rewritten.
+   * Subscribers see it as any other.
+   *
+   * @param id - the vector's id
+   * @param deltaId - the delta whose state is wanted, as {@link DeltaVectorDB.getDeltaChain} lists it
+   * @returns the ids of the new deltas; none if the vector is in that state
+   * @throws DeltaError `VECTOR_NOT_FOUND` for an id that was never seen, `INVALID_ARGUMENT` for a delta that is not the
+   * vector's, `HISTORY_COMPACTED` for one before the horizon, `CAPACITY_EXCEEDED`, `OUT_OF_MEMORY`
+   */
+  rollbackTo(id: string, deltaId: string): string[] {
+    const now = this.#time();
+    const instance = this.#instance;
+    const idBytes = writeId(instance, id);
+    if (!writeDeltaId(instance.bytes, instance.input + idBytes, deltaId)) {
+      throw invalid(`deltaId must be 26 characters of base32, not ${describe(deltaId)}`);
+    }
+    const count = instance.rollBackTo(idBytes, now);
+    const { words, output } = instance;
+    const ids: string[] = [];
+    for (let i = 0, record = output; i < count; i++, record += 4) {
+      ids.push(this.#ids.format(words[record], words[record + 1], words[record + 2]));
+    }
+    this.#arrived(count);
+    return ids;
+  }
+
+  /**
+   * Merges old deltas into checkpoints, so that the log gets smaller. Each vector's history then begins at its horizon: the
+   * past before it cannot be read any more, nor deltas from before it be merged. The present does not change.
+   *
+   * @param options - what is to go; without any, all deltas
+   * @throws DeltaError `VECTOR_NOT_FOUND` if one of `ids` was never seen (then nothing has changed), `INVALID_ARGUMENT`,
+   * also without history; `OUT_OF_MEMORY`, after which some vectors may have been compacted
+   */
+  compact(options: CompactOptions = {}): CompactionStats {
+    const instance = this.#instance;
+    instance.check();
+    const { before, keepLast, maxBytes, ids } = checkCompact(options);
+    instance.check(); // the options may have had getters
+    if (ids === undefined) {
+      instance.compact(0, before, keepLast, maxBytes);
+      return this.#compaction();
+    }
+    // Compacting nothing finds out whether the vectors are known.
+    instance.compact(0, 0, 0, -1);
+    let total = this.#compaction();
+    for (const id of ids) {
+      instance.compact(writeId(instance, id), 0, 0, -1);
+    }
+    for (const id of ids) {
+      instance.compact(writeId(instance, id), before, keepLast, -1);
+      const { chains, deltas, bytesAfter, horizon } = this.#compaction();
+      total = {
+        chains: total.chains + chains,
+        deltas: total.deltas + deltas,
+        bytesBefore: total.bytesBefore,
+        bytesAfter,
+        horizon: later(total.horizon, horizon),
+      };
+    }
+    return total;
+  }
+
+  #compaction(): CompactionStats {
+    const { view, output } = this.#instance;
+    const at = 4 * output;
+    return {
+      chains: view.getUint32(at, true),
+      deltas: view.getUint32(at + 4, true),
+      bytesBefore: view.getFloat64(at + 8, true),
+      bytesAfter: view.getFloat64(at + 16, true),
+      horizon: toDate(view.getBigInt64(at + 24, true)),
+    };
+  }
+
+  /**
+   * Subscribes to deltas: those applied here and those merged, from now on or, with `since`, from a position on.
    *
    * Deltas come once they are applied (those of a batch once the whole batch is), before the applying call returns, to
-   * every subscriber in the same order. A callback may apply deltas: their events follow those that wait. What a callback
-   * throws is reported to `options.onError` and disturbs nobody else.
+   * every subscriber in the same order, that of their positions. A callback may apply deltas: their events follow those
+   * that wait. What a callback throws is reported to `options.onError` and disturbs nobody else.
+   *
+   * With `since`, the deltas that are in the log already come before this call returns. To read many, or slowly, use
+   * {@link DeltaVectorDB.deltas}.
    *
    * @param callback - called with each delta
+   * @param options - which deltas
    * @returns what ends the subscription, also from within a callback; calling it again does nothing
-   * @throws DeltaError `INVALID_ARGUMENT` for what is not a function
+   * @throws DeltaError `INVALID_ARGUMENT` for what is not a function, a position that was not reached, or an earlier one
+   * without history; `HISTORY_COMPACTED` if deltas `since` then are not in the log any more
    */
-  onDelta(callback: DeltaListener): () => void {
+  onDelta(callback: DeltaListener, options: FeedOptions = {}): () => void {
     this.#instance.check();
     if (typeof callback !== "function") {
       throw invalid(`callback must be a function, not ${describe(callback)}`);
     }
-    return this.#events.subscribe(callback);
+    const { since, origin } = this.#feed(options);
+    if (since < this.#position) {
+      const log = new LogReader(this.#instance, this.#ids, since);
+      log.requireAll(this.#position);
+      for (const event of this.#logged(log)) {
+        if ((origin ?? event.origin) === event.origin) {
+          this.#events.call(callback, event);
+        }
+      }
+      if (this.#instance.closed) {
+        return () => {};
+      }
+    }
+    return this.#events.subscribe(callback, this.#position, origin);
+  }
+
+  /**
+   * Iterates over deltas: first those in the log from `since` on, then, as they come, those to follow. Never ends by itself
+   * but when the database is closed or the signal is aborted.
+   *
+   * Deltas are read from the log as the reader asks for them. So a slow reader loses none and holds little memory; if
+   * deltas that it has not read are compacted away, it is told by an error.
+   *
+   * @param options - which deltas, and what ends it
+   * @returns an iterator; it throws (as a rejection) `HISTORY_COMPACTED` if the next delta is not in the log any more
+   * @throws DeltaError `INVALID_ARGUMENT`, also for a position that was not reached, or without history
+   *
+   * @example
+   * ```ts
+   * for await (const delta of db.deltas({ since: 0 })) {
+   *   await send(delta);
+   * }
+   * ```
+   */
+  deltas(options: FollowOptions = {}): AsyncIterableIterator<DeltaEvent, undefined, void> {
+    const instance = this.#instance;
+    instance.check();
+    const { since, origin, signal } = this.#feed(options);
+    requireSignal(signal);
+    instance.arrived(); // refuses a database without history
+    return new DeltaIterator(
+      { instance, waiters: this.#waiters, position: () => this.#position },
+      new LogReader(instance, this.#ids, since),
+      origin,
+      signal,
+    );
+  }
+
+  /**
+   * Adds a listener for deltas from now on, as of an `EventTarget`: the same listener once, called with an event whose
+   * `detail` is the delta. Otherwise as {@link DeltaVectorDB.onDelta}, what it throws included.
+   *
+   * @param type - `"delta"`
+   * @param listener - a function, or an object with `handleEvent`
+   * @param options - `once`, or a `signal` that removes it
+   * @throws DeltaError `INVALID_ARGUMENT`
+   */
+  addEventListener(
+    type: "delta",
+    listener: DeltaEventListener<DeltaVectorDB> | null,
+    options?: DeltaListenerOptions | boolean,
+  ): void {
+    this.#instance.check();
+    this.#listeners.add(type, listener, options);
+  }
+
+  /**
+   * Removes a listener; one that is not there is no error.
+   *
+   * @param type - `"delta"`
+   * @param listener - what was added
+   * @throws DeltaError `INVALID_ARGUMENT`
+   */
+  removeEventListener(
+    type: "delta",
+    listener: DeltaEventListener<DeltaVectorDB> | null,
+    _options?: unknown,
+  ): void {
+    this.#listeners.remove(type, listener);
   }
 
   /** Returns sizes and counts. O(1) */
@@ -304,6 +654,10 @@ export class DeltaVectorDB {
       textBytes: double(40),
       mapBytes: double(48),
       deltas: double(56),
+      historyBytes: double(72) + double(80),
+      checkpointBytes: double(80),
+      historyDeltas: word(88),
+      checkpoints: word(92),
       maxLevel: word(64),
       stride: word(68),
     };
@@ -356,6 +710,43 @@ export class DeltaVectorDB {
     return now;
   }
 
+  /** Notes that deltas have come in, which are in the log, and tells those who listen. */
+  #arrived(count: number): void {
+    const log = new LogReader(this.#instance, this.#ids, this.#position);
+    this.#position += count;
+    this.#waiters.wake();
+    if (count > 0 && this.#events.active) {
+      this.#events.emit(this.#logged(log, this.#position));
+    }
+  }
+
+  /** Reads deltas from the log, up to a position or as far as it goes by then. Ends if the database is closed. */
+  *#logged(log: LogReader, end?: number): IterableIterator<DeltaEvent> {
+    while (!this.#instance.closed) {
+      const event = log.read(end ?? this.#position);
+      if (event === undefined) {
+        return;
+      }
+      yield event;
+    }
+  }
+
+  /** Checks which deltas are wanted. */
+  #feed(options: FollowOptions): Feed {
+    if (typeof options !== "object" || options === null) {
+      throw invalid(`options must be an object, not ${describe(options)}`);
+    }
+    const { since = this.#position, origin, signal } = options;
+    this.#instance.check(); // the options may have had getters
+    if (!Number.isInteger(since) || since < 0 || since > this.#position) {
+      throw invalid(`since must be a position from 0 to ${this.#position}, not ${describe(since)}`);
+    }
+    if (origin !== undefined && origin !== "local" && origin !== "merge") {
+      throw invalid(`origin must be local or merge, not ${describe(origin)}`);
+    }
+    return { since, origin, signal };
+  }
+
   #find(id: string): number {
     const instance = this.#instance;
     instance.check();
@@ -382,60 +773,92 @@ function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, "0");
 }
 
-function toEvent(draft: DeltaDraft, deltaId: string, time: number): DeltaEvent {
+function toEvent(draft: DeltaDraft, deltaId: string, time: number, position: number): DeltaEvent {
   const { vectorId, operation, metadata } = draft;
   const timestamp = new Date(time);
+  const origin = "local";
   return Object.freeze(
     metadata === undefined
-      ? { deltaId, vectorId, operation, timestamp }
-      : { deltaId, vectorId, operation, metadata, timestamp },
+      ? { deltaId, vectorId, operation, timestamp, origin, position }
+      : { deltaId, vectorId, operation, metadata, timestamp, origin, position },
   );
 }
 
-/** Checks types and fills in defaults; ranges are checked by the core. */
-function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
+function toMetadata(json: string | undefined): Record<string, unknown> | null {
+  if (json === undefined) {
+    return null;
+  }
+  return json === "" ? {} : (JSON.parse(json) as Record<string, unknown>);
+}
+
+/** Returns the Unix milliseconds of a Date. */
+function toTime(timestamp: Date, name = "timestamp"): number {
+  const time = timestamp instanceof Date ? timestamp.getTime() : Number.NaN;
+  if (Number.isNaN(time)) {
+    const what = timestamp instanceof Date ? "a Date without a time" : describe(timestamp);
+    throw invalid(`${name} must be a Date, not ${what}`);
+  }
+  return time;
+}
+
+function toDate(time: bigint): Date | null {
+  return time < 0n ? null : new Date(Number(time));
+}
+
+function later(a: Date | null, b: Date | null): Date | null {
+  return a === null || (b !== null && b > a) ? b : a;
+}
+
+function toBytes(name: string, bytes: Uint8Array): Uint8Array {
+  if (!ArrayBuffer.isView(bytes) || bytes[Symbol.toStringTag] !== "Uint8Array") {
+    throw invalid(`${name} must be a Uint8Array, not ${describe(bytes)}`);
+  }
+  if ((bytes.buffer as { detached?: boolean }).detached === true) {
+    throw invalid(`${name} must be a view on memory that is there: it was transferred`);
+  }
+  return bytes;
+}
+
+/** Which deltas are wanted. */
+interface Feed {
+  readonly since: number;
+  readonly origin: DeltaOrigin | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What of compaction options the module takes. */
+interface Compaction {
+  /** Unix milliseconds, or infinite. */
+  readonly before: number;
+  readonly keepLast: number;
+  /** -1 for no limit. */
+  readonly maxBytes: number;
+  readonly ids: readonly string[] | undefined;
+}
+
+function checkCompact(options: CompactOptions): Compaction {
   if (typeof options !== "object" || options === null) {
     throw invalid(`options must be an object, not ${describe(options)}`);
   }
-  const compression = options.compression ?? true;
-  if (typeof compression !== "boolean") {
-    throw invalid(`option compression must be a boolean, not ${describe(compression)}`);
+  const { before, keepLast, ids, maxBytes } = options;
+  if (keepLast !== undefined && (!Number.isSafeInteger(keepLast) || keepLast < 0)) {
+    throw invalid(`keepLast must be a whole number of 0 or more, not ${describe(keepLast)}`);
   }
-  const metric = options.metric ?? "cosine";
-  if (!METRICS.includes(metric)) {
-    throw invalid(`option metric must be one of ${METRICS.join(", ")}, not ${describe(metric)}`);
+  if (maxBytes !== undefined && (!Number.isSafeInteger(maxBytes) || maxBytes < 0)) {
+    throw invalid(`maxBytes must be a whole number of 0 or more, not ${describe(maxBytes)}`);
   }
-  for (const name of ["onError", "now"] as const) {
-    if (options[name] !== undefined && typeof options[name] !== "function") {
-      throw invalid(`option ${name} must be a function, not ${describe(options[name])}`);
-    }
+  if (ids !== undefined && !Array.isArray(ids)) {
+    throw invalid(`ids must be an array, not ${describe(ids)}`);
   }
-  return Object.freeze({
-    dimensions: whole("dimensions", options.dimensions ?? 384),
-    maxVectors: whole("maxVectors", options.maxVectors ?? 100_000),
-    compression,
-    checkpointInterval: whole("checkpointInterval", options.checkpointInterval ?? 100),
-    hnswM: whole("hnswM", options.hnswM ?? 16),
-    hnswEfConstruction: whole("hnswEfConstruction", options.hnswEfConstruction ?? 100),
-    hnswEfSearch: whole("hnswEfSearch", options.hnswEfSearch ?? 50),
-    metric,
-    replicaId: replica(options.replicaId),
-  });
-}
-
-function whole(name: string, value: number): number {
-  if (!Number.isInteger(value) || (value | 0) !== value) {
-    throw invalid(`option ${name} must be a whole number of 32 bits, not ${describe(value)}`);
+  if (ids !== undefined && maxBytes !== undefined) {
+    throw invalid("maxBytes is of the whole log: it cannot be given with ids");
   }
-  return value;
-}
-
-function replica(given: string | undefined): string {
-  if (given === undefined) {
-    return Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => hex(byte, 2)).join("");
-  }
-  if (typeof given !== "string" || !/^[0-9a-f]{12}$/i.test(given)) {
-    throw invalid(`option replicaId must be 12 hexadecimal digits, not ${describe(given)}`);
-  }
-  return given.toLowerCase();
+  const onlyBytes = maxBytes !== undefined && before === undefined && keepLast === undefined;
+  const unbounded = onlyBytes ? 0 : Number.POSITIVE_INFINITY;
+  return {
+    before: before === undefined ? unbounded : toTime(before, "before"),
+    keepLast: Math.min(keepLast ?? 0, MAX_K),
+    maxBytes: maxBytes ?? -1,
+    ids: ids === undefined ? undefined : [...ids],
+  };
 }

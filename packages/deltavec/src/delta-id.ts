@@ -62,3 +62,68 @@ export class DeltaIdFormatter {
     return this.#head + this.#pairs[(sequence >>> 2) & 1023] + this.#tails[sequence & 3];
   }
 }
+
+/** Formats the delta ids of any replica, and tells one's own from others'. */
+export class DeltaIds {
+  readonly #own: DeltaIdFormatter;
+  readonly #replica: number;
+  /** The other replica that came last, as the next delta is likely its, too. */
+  #otherReplica = -1;
+  #other: DeltaIdFormatter;
+
+  /** @param replicaId - 12 hexadecimal digits: this replica */
+  constructor(replicaId: string) {
+    this.#own = new DeltaIdFormatter(replicaId);
+    this.#replica = Number.parseInt(replicaId, 16);
+    this.#other = this.#own;
+  }
+
+  /** Formats an id that this replica issued; otherwise as {@link DeltaIdFormatter.format}. */
+  format(timeLow: number, timeHigh: number, sequence: number): string {
+    return this.#own.format(timeLow, timeHigh, sequence);
+  }
+
+  /** Tells whether a replica, a number of 48 bits, is this one. */
+  isOwn(replica: number): boolean {
+    return replica === this.#replica;
+  }
+
+  /** Formats an id of any replica, a number of 48 bits. O(1) */
+  formatOf(timeLow: number, timeHigh: number, sequence: number, replica: number): string {
+    if (replica === this.#replica) {
+      return this.#own.format(timeLow, timeHigh, sequence);
+    }
+    if (replica !== this.#otherReplica) {
+      this.#other = new DeltaIdFormatter(replica.toString(16));
+      this.#otherReplica = replica;
+    }
+    return this.#other.format(timeLow, timeHigh, sequence);
+  }
+}
+
+/**
+ * Writes the 16 bytes of a delta id: time, sequence and replica, little-endian each.
+ *
+ * @param text - what may be anything
+ * @returns false if it is no delta id; then nothing is written
+ */
+export function writeDeltaId(bytes: Uint8Array, at: number, text: string): boolean {
+  if (typeof text !== "string" || !/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text)) {
+    return false;
+  }
+  let bits = 0n;
+  for (const digit of text) {
+    bits = (bits << 5n) | BigInt(ALPHABET.indexOf(digit));
+  }
+  let next = at;
+  for (const [shift, count] of [
+    [80n, 6],
+    [48n, 4],
+    [0n, 6],
+  ] as const) {
+    for (let i = 0; i < count; i++) {
+      bytes[next++] = Number((bits >> (shift + 8n * BigInt(i))) & 255n);
+    }
+  }
+  return true;
+}

@@ -1,24 +1,23 @@
-import type { DeltaEvent, DeltaListener } from "./types.ts";
+import type { DeltaEvent, DeltaListener, DeltaOrigin } from "./types.ts";
 
 interface Subscription {
   readonly listener: DeltaListener;
-  /** Number of the first event it gets. */
+  /** Position of the first delta it gets. */
   readonly from: number;
+  readonly origin: DeltaOrigin | undefined;
   active: boolean;
 }
 
 /**
- * Delivers events to subscribers: synchronously, each event to all subscribers before the next, in the order of
- * {@link emit}. What is emitted while an event is being delivered waits for its turn.
+ * Delivers deltas to subscribers: synchronously, each delta to all subscribers before the next, in the order of their
+ * positions. What is emitted while a delta is being delivered waits for its turn.
  */
 export class EventHub {
   readonly #onError: ((error: unknown) => void) | undefined;
   /** Replaced, never changed, so that a delivery can go on over it. */
   #subscriptions: readonly Subscription[] = [];
-  /** Events that wait; empty but during a delivery. */
-  #queue: DeltaEvent[] = [];
-  /** Events emitted so far: the number of the next one. */
-  #emitted = 0;
+  /** Deltas that wait; empty but during a delivery. */
+  #queue: Iterable<DeltaEvent>[] = [];
   #delivering = false;
 
   /** @param onError - told what a listener threw; by default that is reported as an uncaught error is */
@@ -31,9 +30,15 @@ export class EventHub {
     return this.#subscriptions.length > 0;
   }
 
-  /** Adds a subscriber for what is emitted from now on. Returns what ends the subscription. */
-  subscribe(listener: DeltaListener): () => void {
-    const subscription: Subscription = { listener, from: this.#emitted, active: true };
+  /**
+   * Adds a subscriber.
+   *
+   * @param from - position of the first delta it gets
+   * @param origin - of the deltas it gets; all without
+   * @returns what ends the subscription
+   */
+  subscribe(listener: DeltaListener, from: number, origin?: DeltaOrigin): () => void {
+    const subscription: Subscription = { listener, from, origin, active: true };
     this.#subscriptions = [...this.#subscriptions, subscription];
     return () => {
       subscription.active = false;
@@ -41,19 +46,20 @@ export class EventHub {
     };
   }
 
-  /** Delivers events, or leaves them to the delivery that is going on. */
-  emit(events: readonly DeltaEvent[]): void {
-    for (const event of events) {
-      this.#queue.push(event);
-    }
-    this.#emitted += events.length;
+  /**
+   * Delivers deltas, or leaves them to the delivery that is going on.
+   *
+   * @param events - gone over once, one by one as they are delivered
+   */
+  emit(events: Iterable<DeltaEvent>): void {
+    this.#queue.push(events);
     if (this.#delivering) {
       return;
     }
     this.#delivering = true;
     try {
       for (let i = 0; i < this.#queue.length; i++) {
-        this.#deliver(this.#queue[i], this.#emitted - this.#queue.length + i);
+        this.#deliverAll(this.#queue[i]);
       }
     } finally {
       this.#queue = [];
@@ -61,7 +67,19 @@ export class EventHub {
     }
   }
 
-  /** Ends all subscriptions, also for events that wait. */
+  /** Calls one listener; what it throws is reported. */
+  call(listener: DeltaListener, event: DeltaEvent): void {
+    try {
+      const result: unknown = listener(event);
+      if (result instanceof Promise) {
+        result.catch((error) => this.#report(error));
+      }
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  /** Ends all subscriptions, also for deltas that wait. */
   close(): void {
     for (const subscription of this.#subscriptions) {
       subscription.active = false;
@@ -69,18 +87,24 @@ export class EventHub {
     this.#subscriptions = [];
   }
 
-  #deliver(event: DeltaEvent, number: number): void {
-    for (const subscription of this.#subscriptions) {
-      if (subscription.active && subscription.from <= number) {
-        try {
-          const result: unknown = subscription.listener(event);
-          if (result instanceof Promise) {
-            result.catch((error) => this.#report(error));
+  #deliverAll(events: Iterable<DeltaEvent>): void {
+    if (!this.active) {
+      return;
+    }
+    try {
+      for (const event of events) {
+        for (const subscription of this.#subscriptions) {
+          const { active, from, origin } = subscription;
+          if (active && from <= event.position && (origin ?? event.origin) === event.origin) {
+            this.call(subscription.listener, event);
           }
-        } catch (error) {
-          this.#report(error);
+        }
+        if (!this.active) {
+          return;
         }
       }
+    } catch (error) {
+      this.#report(error); // deltas that were to be read from the log are gone
     }
   }
 

@@ -1,4 +1,5 @@
 import { DeltaError, type DeltaErrorCode, describe, invalid, quote } from "./errors.ts";
+import { adjacent, shortestForm, writeGaps, writeRuns, writeVarint } from "./indices.ts";
 import { writeUtf8 } from "./text.ts";
 import type { DeltaOperation, VectorDelta } from "./types.ts";
 
@@ -16,6 +17,14 @@ export interface FrameTarget {
   grow(bytes: number, used: number): void;
 }
 
+/** What the form of frames depends on. */
+export interface FrameForm {
+  /** Whether sparse deltas are written as runs where that is shorter. */
+  readonly compression: boolean;
+  /** Steps of the grid that subscribers see values on, 0 for none. Frames carry the values as given. */
+  readonly grid: number;
+}
+
 /** What subscribers will be told about a delta, once it has its id. All frozen. */
 export interface DeltaDraft {
   readonly vectorId: string;
@@ -27,26 +36,29 @@ export interface DeltaDraft {
 export const TIME_LIMIT: number = 0x1_0000_0000_0000;
 
 /** The longest vector id in UTF-8 bytes. */
-const MAX_ID_BYTES = 1024;
+export const MAX_ID_BYTES = 1024;
 /** No database has more dimensions; longer arrays are not even written. */
 const MAX_DIMENSIONS = 65_536;
 const MAX_FRAME_BYTES = 0xff_ffff;
-const VERSION = 1;
-const HEADER_BYTES = 9;
+export const VERSION = 1;
+export const HEADER_BYTES = 9;
 /** The most that all but id, values and patch take: header, length of the id, time, number of values, length of the patch. */
 const FIXED_BYTES = 27;
 /** The first frame may be put off by as much, to align its floats. */
 const PADDING_BYTES = 3;
 
-const CREATE = 1;
-const SPARSE = 2;
-const DENSE = 3;
-const SCALE = 4;
-const OFFSET = 5;
-const DELETE = 6;
-const OPERATION_MASK = 7;
-const TIMED = 16;
-const METADATA = 32;
+/** Operations and flags of byte 8 (docs/format.md). */
+export const CREATE = 1;
+export const SPARSE = 2;
+export const DENSE = 3;
+export const SCALE = 4;
+export const OFFSET = 5;
+export const DELETE = 6;
+export const RUNS = 7;
+export const OPERATION_MASK = 7;
+export const IDENTIFIED = 8;
+export const TIMED = 16;
+export const METADATA = 32;
 
 /**
  * Writes deltas as frames (docs/format.md) one behind the other into a block. Checks their shape; what depends on the
@@ -55,6 +67,8 @@ const METADATA = 32;
  */
 export class FrameWriter {
   readonly #target: FrameTarget;
+  readonly #compression: boolean;
+  readonly #grid: number;
   /** Index of the first frame, from the block's start. */
   #start = 0;
   /** Index behind the last frame. */
@@ -62,9 +76,14 @@ export class FrameWriter {
   /** Position in the batch, for errors; -1 outside a batch. */
   #index = -1;
 
-  /** @param target - where to write */
-  constructor(target: FrameTarget) {
+  /**
+   * @param target - where to write
+   * @param form - how to write
+   */
+  constructor(target: FrameTarget, { compression, grid }: FrameForm) {
     this.#target = target;
+    this.#compression = compression;
+    this.#grid = grid;
   }
 
   /** Index of the first frame's first byte in the target's views. */
@@ -179,9 +198,39 @@ export class FrameWriter {
     if (drafts !== undefined) {
       drafts.push({
         vectorId: id,
-        operation: freezeOperation(kind & OPERATION_MASK, indices, floats, amount),
+        operation: this.#freeze(kind & OPERATION_MASK, indices, floats, amount),
         metadata: patch === "" ? undefined : freezeDeep(JSON.parse(patch)),
       });
+    }
+  }
+
+  /** Returns the operation as subscribers see it: a copy, on the grid if there is one. */
+  #freeze(
+    operation: number,
+    indices: Uint32Array | undefined,
+    floats: Float32Array | undefined,
+    amount: number,
+  ): DeltaOperation {
+    const values = floats?.slice() ?? new Float32Array(0);
+    const grid = this.#grid;
+    if (grid !== 0) {
+      for (let i = 0; i < values.length; i++) {
+        values[i] = Math.floor(values[i] * grid + 0.5) / grid; // as the core rounds
+      }
+    }
+    switch (operation) {
+      case CREATE:
+        return Object.freeze({ type: "create", vector: values });
+      case SPARSE:
+        return Object.freeze({ type: "sparse", indices: Uint32Array.from(indices ?? []), values });
+      case DENSE:
+        return Object.freeze({ type: "dense", vector: values });
+      case SCALE:
+        return Object.freeze({ type: "scale", factor: Math.fround(amount) });
+      case OFFSET:
+        return Object.freeze({ type: "offset", amount: Math.fround(amount) });
+      default:
+        return Object.freeze({ type: "delete" });
     }
   }
 
@@ -218,18 +267,26 @@ export class FrameWriter {
     }
     if (floats !== undefined) {
       const count = floats.length;
-      at = writeVarint(bytes, at, count);
       let values = floats;
-      if (indices !== undefined) {
-        let behind = writeGaps(bytes, at, indices);
+      const counted = writeVarint(bytes, at, count);
+      if (indices === undefined) {
+        at = counted;
+      } else {
+        let ascending = indices;
+        let behind = writeGaps(bytes, counted, ascending);
         if (behind < 0) {
           const order = this.#sort(id, indices);
           values = Float32Array.from(order, (i) => floats[i]);
-          behind = writeGaps(
-            bytes,
-            at,
-            Uint32Array.from(order, (i) => indices[i]),
-          );
+          ascending = Uint32Array.from(order, (i) => indices[i]);
+          behind = writeGaps(bytes, counted, ascending);
+        }
+        // As runs they are shorter only if half of them stand behind another.
+        if (this.#compression && 2 * adjacent >= count && count > 2) {
+          const { runs } = shortestForm(ascending);
+          if (runs > 0) {
+            bytes[start + 8] = kind + (RUNS - SPARSE);
+            behind = writeRuns(bytes, writeVarint(bytes, at, runs), ascending);
+          }
         }
         at = behind;
       }
@@ -439,39 +496,6 @@ function idProblem(id: unknown): string {
     : `vectorId ${quote(id)} holds a lone surrogate, which UTF-8 cannot`;
 }
 
-/** Writes an unsigned number of 32 bits; returns the index behind it. */
-function writeVarint(bytes: Uint8Array, at: number, value: number): number {
-  let rest = value;
-  let next = at;
-  while (rest > 127) {
-    bytes[next++] = rest | 128;
-    rest >>>= 7;
-  }
-  bytes[next++] = rest;
-  return next;
-}
-
-/** Writes ascending indices as distances; returns the index behind them, or -1 if they do not ascend. */
-function writeGaps(bytes: Uint8Array, at: number, indices: Uint32Array): number {
-  const count = indices.length;
-  let next = at;
-  let least = 0;
-  for (let i = 0; i < count; i++) {
-    const index = indices[i];
-    const gap = index - least;
-    if (gap < 0) {
-      return -1;
-    }
-    if (gap < 128) {
-      bytes[next++] = gap;
-    } else {
-      next = writeVarint(bytes, next, gap);
-    }
-    least = index + 1;
-  }
-  return next;
-}
-
 /** Returns the path of the first number in a JSON-able object that JSON has no form for. */
 function findNonFinite(value: unknown, path: string): string | undefined {
   if (typeof value === "number") {
@@ -491,38 +515,8 @@ function findNonFinite(value: unknown, path: string): string | undefined {
   return undefined;
 }
 
-function freezeOperation(
-  operation: number,
-  indices: Uint32Array | undefined,
-  floats: Float32Array | undefined,
-  amount: number,
-): DeltaOperation {
-  return Object.freeze(copyOperation(operation, indices, floats, amount));
-}
-
-function copyOperation(
-  operation: number,
-  indices: Uint32Array = new Uint32Array(0),
-  floats: Float32Array = new Float32Array(0),
-  amount: number,
-): DeltaOperation {
-  switch (operation) {
-    case CREATE:
-      return { type: "create", vector: floats.slice() };
-    case SPARSE:
-      return { type: "sparse", indices: indices.slice(), values: floats.slice() };
-    case DENSE:
-      return { type: "dense", vector: floats.slice() };
-    case SCALE:
-      return { type: "scale", factor: amount };
-    case OFFSET:
-      return { type: "offset", amount };
-    default:
-      return { type: "delete" };
-  }
-}
-
-function freezeDeep<T>(value: T): T {
+/** Makes a value unchangeable, with all that is in it; typed arrays cannot be. Returns it. */
+export function freezeDeep<T>(value: T): T {
   if (typeof value === "object" && value !== null) {
     for (const part of Object.values(value)) {
       freezeDeep(part);

@@ -1,6 +1,7 @@
 import { codeOf, DeltaError } from "./errors.ts";
 import type { FrameTarget } from "./frame.ts";
 import { readUtf8 } from "./text.ts";
+import type { DeltaAutoCompact, DeltaPrecision } from "./types.ts";
 
 /** What the module exports (docs/abi.md): 32-bit integers in and out, negative for errors. */
 export interface Exports {
@@ -23,6 +24,52 @@ export interface Exports {
   dv_ids(handle: number, slot: number, max: number): number;
   dv_stats(handle: number): number;
   dv_digest(handle: number): number;
+  dv_vector_at(
+    handle: number,
+    id: number,
+    idBytes: number,
+    timeLow: number,
+    timeHigh: number,
+  ): number;
+  dv_metadata_at(
+    handle: number,
+    id: number,
+    idBytes: number,
+    timeLow: number,
+    timeHigh: number,
+  ): number;
+  dv_search_at(
+    handle: number,
+    query: number,
+    floats: number,
+    k: number,
+    timeLow: number,
+    timeHigh: number,
+  ): number;
+  dv_chain(handle: number, id: number, idBytes: number): number;
+  dv_arrived(handle: number): number;
+  dv_read(handle: number, from: number, maxBytes: number): number;
+  dv_merge(handle: number, address: number, bytes: number, nowLow: number, nowHigh: number): number;
+  dv_cursor(handle: number): number;
+  dv_since(handle: number, cursor: number, cursorBytes: number): number;
+  dv_compact(
+    handle: number,
+    id: number,
+    idBytes: number,
+    beforeLow: number,
+    beforeHigh: number,
+    keepLast: number,
+    maxLow: number,
+    maxHigh: number,
+  ): number;
+  dv_rollback_to(
+    handle: number,
+    id: number,
+    idBytes: number,
+    deltaId: number,
+    nowLow: number,
+    nowHigh: number,
+  ): number;
 }
 
 /** The functions that a module must export, besides `memory`. */
@@ -38,6 +85,17 @@ export const FUNCTIONS: readonly (keyof Exports)[] = [
   "dv_ids",
   "dv_stats",
   "dv_digest",
+  "dv_vector_at",
+  "dv_metadata_at",
+  "dv_search_at",
+  "dv_chain",
+  "dv_arrived",
+  "dv_read",
+  "dv_merge",
+  "dv_cursor",
+  "dv_since",
+  "dv_compact",
+  "dv_rollback_to",
 ];
 
 /** The options record of `dv_open`. */
@@ -51,8 +109,12 @@ export interface OpenOptions {
   /** 0 cosine, 1 dot, 2 euclidean. */
   readonly metric: number;
   readonly compression: boolean;
+  readonly history: boolean;
   /** 12 hexadecimal digits. */
   readonly replicaId: string;
+  readonly precision: DeltaPrecision | null;
+  readonly autoCompact: DeltaAutoCompact | null;
+  readonly maxClockAheadMs: number;
 }
 
 /** Bytes asked for at first: more than one dense delta of 1,536 values. */
@@ -93,6 +155,8 @@ export class Instance implements FrameTarget {
   view: DataView;
   input = 0;
   inputBytes = 0;
+  /** Called when the instance lets nothing in any more: it was closed, or given up. */
+  onEnd: (() => void) | undefined;
 
   #exports: Exports;
   readonly #control: number;
@@ -124,12 +188,22 @@ export class Instance implements FrameTarget {
     return this.words[this.#control + SIZE];
   }
 
+  /** Whether the database was closed, not given up. */
+  get closed(): boolean {
+    return this.#state === CLOSED;
+  }
+
   /** Index of the last call's output in {@link words}. */
   get output(): number {
     return this.words[this.#control + OUTPUT] >>> 2;
   }
 
-  /** Slot to go on from after {@link ids}, or -1. */
+  /** Bytes of the last call's output. */
+  get outputBytes(): number {
+    return this.words[this.#control + OUTPUT_BYTES];
+  }
+
+  /** Slot to go on from after {@link ids}, or -1; arrival to go on from after {@link read}. */
   get next(): number {
     return this.words[this.#control + NEXT] | 0;
   }
@@ -216,10 +290,7 @@ export class Instance implements FrameTarget {
     const found = this.#done(
       this.#call(() => this.#exports.dv_metadata(this.#handle, this.input, idBytes)),
     );
-    const words = this.words;
-    return found === 0
-      ? undefined
-      : this.text(words[this.#control + OUTPUT], words[this.#control + OUTPUT_BYTES]);
+    return found === 0 ? undefined : this.#outputText();
   }
 
   /** Lists up to `max` ids from a slot on. Returns their number; {@link output} has 2 words for each. */
@@ -235,6 +306,116 @@ export class Instance implements FrameTarget {
   /** Makes {@link output} the state digest. */
   digest(): void {
     this.#done(this.#call(() => this.#exports.dv_digest(this.#handle)));
+  }
+
+  /**
+   * Finds the vector whose id is in the input buffer as it was at a time. Returns whether it lived then; {@link output} has
+   * its floats.
+   */
+  vectorAt(idBytes: number, time: number): boolean {
+    const call = () =>
+      this.#exports.dv_vector_at(this.#handle, this.input, idBytes, time, upper(time));
+    return this.#done(this.#call(call)) !== 0;
+  }
+
+  /** Returns metadata as it was at a time, as JSON; otherwise as {@link metadata}. */
+  metadataAt(idBytes: number, time: number): string | undefined {
+    const call = () =>
+      this.#exports.dv_metadata_at(this.#handle, this.input, idBytes, time, upper(time));
+    return this.#done(this.#call(call)) === 0 ? undefined : this.#outputText();
+  }
+
+  /** Searches as of a time, exactly; otherwise as {@link search}. */
+  searchAt(floats: number, k: number, time: number): number {
+    const call = () =>
+      this.#exports.dv_search_at(this.#handle, this.input, floats, k, time, upper(time));
+    return this.#done(this.#call(call));
+  }
+
+  /** Makes {@link output} the chain of the id in the input buffer. Returns false if it was never seen. */
+  chain(idBytes: number): boolean {
+    return (
+      this.#done(this.#call(() => this.#exports.dv_chain(this.#handle, this.input, idBytes))) !== 0
+    );
+  }
+
+  /** Returns the number of deltas that have come in. Throws INVALID_ARGUMENT if there is no history. */
+  arrived(): number {
+    return this.#done(this.#call(() => this.#exports.dv_arrived(this.#handle)));
+  }
+
+  /**
+   * Reads deltas from an arrival on, one at least, until there are `maxBytes`. Returns their number; {@link output} has
+   * their frames, {@link next} tells where to go on.
+   */
+  read(from: number, maxBytes: number): number {
+    return this.#done(this.#call(() => this.#exports.dv_read(this.#handle, from, maxBytes)));
+  }
+
+  /** Merges the `bytes` bytes in the input buffer. {@link output} has the result. */
+  merge(bytes: number, now: number): void {
+    const call = () => this.#exports.dv_merge(this.#handle, this.input, bytes, now, upper(now));
+    this.#done(this.#call(call));
+  }
+
+  /** Makes {@link output} the cursor. */
+  cursor(): void {
+    this.#done(this.#call(() => this.#exports.dv_cursor(this.#handle)));
+  }
+
+  /** Makes {@link output} what the cursor of `bytes` bytes in the input buffer lacks; 0 bytes for everything. */
+  since(bytes: number): void {
+    this.#done(this.#call(() => this.#exports.dv_since(this.#handle, this.input, bytes)));
+  }
+
+  /**
+   * Compacts history. {@link output} has what was done.
+   *
+   * @param idBytes - bytes of the id in the input buffer, 0 for all vectors
+   * @param before - Unix milliseconds; infinite for no bound
+   * @param keepLast - deltas of each vector that stay
+   * @param maxBytes - bytes to come down to, -1 for no limit
+   */
+  compact(idBytes: number, before: number, keepLast: number, maxBytes: number): void {
+    const id = idBytes === 0 ? 0 : this.input;
+    const [low, high] = Number.isFinite(before) ? [before, upper(before)] : [-1, 0x7fff_ffff];
+    const most = upper(maxBytes);
+    const call = () =>
+      this.#exports.dv_compact(this.#handle, id, idBytes, low, high, keepLast, maxBytes, most);
+    this.#done(this.#call(call));
+  }
+
+  /**
+   * Rolls back the vector whose id is at the start of the input buffer, and the delta's id right behind it. Returns the
+   * number of deltas applied; {@link output} has 4 words for each.
+   */
+  rollBackTo(idBytes: number, now: number): number {
+    const call = () =>
+      this.#exports.dv_rollback_to(
+        this.#handle,
+        this.input,
+        idBytes,
+        this.input + idBytes,
+        now,
+        upper(now),
+      );
+    return this.#done(this.#call(call));
+  }
+
+  /** Puts bytes into the input buffer; returns their number. */
+  put(bytes: Uint8Array): number {
+    const own = bytes.buffer === this.bytes.buffer ? bytes.slice() : bytes; // growing would cut it off
+    if (own.length > this.inputBytes) {
+      this.grow(own.length, 0);
+    }
+    this.bytes.set(own, this.input);
+    return own.length;
+  }
+
+  /** Returns a copy of the output from byte `from` on. */
+  outputCopy(from = 0): Uint8Array<ArrayBuffer> {
+    const at = 4 * this.output;
+    return this.bytes.slice(at + from, at + this.outputBytes);
   }
 
   /** Frees the database; nothing is let in afterwards. Again: does nothing. */
@@ -254,6 +435,10 @@ export class Instance implements FrameTarget {
     return readUtf8(this.bytes, address, bytes);
   }
 
+  #outputText(): string {
+    return this.text(4 * this.output, this.outputBytes);
+  }
+
   #writeOptions(options: OpenOptions): number {
     const view = this.view;
     const replica = Number.parseInt(options.replicaId, 16);
@@ -265,15 +450,19 @@ export class Instance implements FrameTarget {
       options.hnswEfConstruction,
       options.hnswEfSearch,
       options.metric,
-      options.compression ? 1 : 0,
+      (options.compression ? 1 : 0) | (options.history ? 2 : 0),
       replica,
       replica / 2 ** 32,
       SEED_LOW,
       SEED_HIGH,
+      options.precision?.grid ?? 0,
+      0,
     ];
     record.forEach((word, i) => {
       view.setUint32(this.input + 4 * i, word, true);
     });
+    view.setFloat64(this.input + 56, options.autoCompact?.maxBytes ?? 0, true);
+    view.setFloat64(this.input + 64, options.maxClockAheadMs, true);
     return this.input;
   }
 
@@ -333,6 +522,7 @@ export class Instance implements FrameTarget {
     this.words = new Uint32Array(nothing);
     this.floats = new Float32Array(nothing);
     this.view = new DataView(nothing);
+    this.onEnd?.();
   }
 
   #faultError(): DeltaError {
@@ -358,6 +548,11 @@ export class Instance implements FrameTarget {
         );
     }
   }
+}
+
+/** Returns the upper of the two words of a whole number of up to 53 bits; WebAssembly takes the lower by itself. */
+function upper(value: number): number {
+  return Math.floor(value / 2 ** 32);
 }
 
 /** Never called: the state is not READY then. */

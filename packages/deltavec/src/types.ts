@@ -35,13 +35,143 @@ export interface VectorDelta {
   timestamp?: Date;
 }
 
-/** A delta as subscribers see it: as applied, with its id. Frozen; arrays are copies, shared by all subscribers. */
-export interface DeltaEvent extends VectorDelta {
+/** Where a delta was issued: by this replica, or by another, whose deltas came by `merge`. */
+export type DeltaOrigin = "local" | "merge";
+
+/** A delta that has its id. Frozen. */
+export interface IssuedDelta extends VectorDelta {
   /** The delta's id: 26 characters of Crockford base32 that sort by time. */
   readonly deltaId: string;
   /** The time of the delta's id. */
   readonly timestamp: Date;
+  /** Which replica issued it. */
+  readonly origin: DeltaOrigin;
 }
+
+/** A delta as subscribers see it: as applied, with its id. Frozen; arrays are copies, shared by all subscribers. */
+export interface DeltaEvent extends IssuedDelta {
+  /**
+   * How many deltas had come in before it. A feed that is to go on behind this delta begins `since` the position after
+   * it. Positions are this database's own: two replicas get the same deltas in different orders.
+   */
+  readonly position: number;
+}
+
+/** A delta of a {@link DeltaChain}. Frozen. */
+export interface ChainDelta extends IssuedDelta {
+  /** Whether a checkpoint stands behind it. */
+  readonly checkpoint: boolean;
+}
+
+/** What the log holds of one vector. */
+export interface DeltaChain {
+  readonly vectorId: string;
+  /** Its deltas, oldest first, in the order of their ids. */
+  readonly deltas: readonly ChainDelta[];
+  /** Checkpoints in the chain, the horizon among them. */
+  readonly checkpoints: number;
+  /** Time of the newest delta that was compacted away; null if the chain goes back to the vector's beginning. */
+  readonly horizon: Date | null;
+  /** Bytes that the deltas and checkpoints take in the log. */
+  readonly bytes: number;
+  /** Whether the vector lives now. */
+  readonly alive: boolean;
+}
+
+/** What `compact` merges into checkpoints; without any of these: all deltas of all vectors. */
+export interface CompactOptions {
+  /** Deltas from before this time go. Default: no bound, unless `maxBytes` is given alone. */
+  before?: Date;
+  /** So many of each vector's newest deltas stay in any case; what `maxBytes` takes away knows no such mercy. Default 0. */
+  keepLast?: number;
+  /** Only these vectors, dead or alive. Not with `maxBytes`. */
+  ids?: readonly string[];
+  /** Then the oldest deltas go until the log has this size. Checkpoints larger than what they replace are not made. */
+  maxBytes?: number;
+}
+
+/** What a compaction did. */
+export interface CompactionStats {
+  /** Chains that have a new horizon. */
+  readonly chains: number;
+  /** Deltas that went into horizons. */
+  readonly deltas: number;
+  /** Bytes of the log before. */
+  readonly bytesBefore: number;
+  /** Bytes of the log after. */
+  readonly bytesAfter: number;
+  /** The newest horizon that was made; null if none was. */
+  readonly horizon: Date | null;
+}
+
+/** What a merge did. */
+export interface MergeResult {
+  /** Deltas that were new. */
+  readonly merged: number;
+  /** Deltas that had been seen before. */
+  readonly duplicates: number;
+  /** Deltas from before their vector's horizon, which cannot be merged any more. */
+  readonly rejected: {
+    readonly count: number;
+    /** These deltas, for a replica whose history goes further back. */
+    readonly bytes: Uint8Array<ArrayBuffer>;
+  };
+}
+
+/** Which deltas a feed brings. */
+export interface FeedOptions {
+  /**
+   * Position of the first delta (see `DeltaVectorDB.position`): those from there on that are in the log come first.
+   * Needs history unless it is the present position. Default: the present position.
+   */
+  since?: number;
+  /** Only deltas of this origin. Default: all. */
+  origin?: DeltaOrigin;
+}
+
+/** How `DeltaVectorDB.deltas` goes over deltas. */
+export interface FollowOptions extends FeedOptions {
+  /** Ends the iteration. */
+  signal?: AbortSignal;
+}
+
+/** What a listener for `"delta"` is called with: a `CustomEvent` in all that matters here. */
+export interface DeltaEventObject<Target = unknown> {
+  readonly type: "delta";
+  /** The delta. */
+  readonly detail: DeltaEvent;
+  /** The database. */
+  readonly target: Target;
+  /** The database. */
+  readonly currentTarget: Target;
+}
+
+/** A listener for `"delta"`: a function, or an object with a `handleEvent`. */
+export type DeltaEventListener<Target = unknown> =
+  | ((event: DeltaEventObject<Target>) => void)
+  | { handleEvent(event: DeltaEventObject<Target>): void };
+
+/** How a listener for `"delta"` is added. */
+export interface DeltaListenerOptions {
+  /** Removes the listener. */
+  signal?: AbortSignal;
+  /** The listener is removed before it is called for the first time. */
+  once?: boolean;
+}
+
+/** What {@link diff} takes into account. */
+export interface DiffOptions {
+  /**
+   * How far a value may stay from the new one: values that are off by no more are left as they are, all others become
+   * exact. Default 0: all become the same, bit for bit.
+   */
+  tolerance?: number;
+  /** Merge patch that the delta is to carry. */
+  metadata?: Record<string, unknown>;
+}
+
+/** A delta that wants nothing but the vector's id. */
+export type DeltaChange = Pick<VectorDelta, "operation" | "metadata">;
 
 /** One hit of a search. */
 export interface SearchResult {
@@ -54,16 +184,42 @@ export interface SearchResult {
 /** How closeness is measured. A zero vector has cosine similarity 0 to everything. */
 export type DeltaMetric = "cosine" | "dot" | "euclidean";
 
+/** When history is compacted by itself. */
+export interface DeltaAutoCompact {
+  /** The most bytes of history, checkpoints included; 1 or more. */
+  readonly maxBytes: number;
+}
+
+/** The grid that values live on. */
+export interface DeltaPrecision {
+  /**
+   * Steps to 1, 1 to 1,048,576: a value x becomes round(x * grid) / grid, off by at most half a step. A whole number; all
+   * replicas need the same. A value beyond 4,194,304 steps is an `INVALID_ARGUMENT`.
+   */
+  readonly grid: number;
+}
+
 /** What a database is made with. All fields are optional; one out of its range is an `INVALID_ARGUMENT`. */
 export interface DeltaDBOptions {
   /** Values of every vector, 1 to 65,536. Default 384. */
   dimensions?: number;
   /** How many vectors the database may hold, 1 to 268,435,456; memory is taken as they come. Default 100,000. */
   maxVectors?: number;
-  /** Whether deltas are kept in their small form (without loss). Default true. */
+  /** Whether deltas are kept in their small form (without loss): runs of indices are written as such. Default true. */
   compression?: boolean;
+  /** Whether deltas are kept, to read the past, to follow and to merge. Default true. */
+  history?: boolean;
   /** After how many deltas of a vector a checkpoint is kept, 1 or more. Default 100. */
   checkpointInterval?: number;
+  /** Keeps the history small by giving up the oldest. Default null: all is kept until `compact`. */
+  autoCompact?: DeltaAutoCompact | null;
+  /** Keeps values on a grid, which makes history several times smaller. Default null: values are floats. */
+  precision?: DeltaPrecision | null;
+  /**
+   * How far in the future a merged delta may lie, in milliseconds; one that lies further is refused, as a clock must have
+   * been wrong. 0 or more, default one day.
+   */
+  maxClockAheadMs?: number;
   /** HNSW: links a node takes on each layer (twice as many on the lowest), 2 to 64. Default 16. */
   hnswM?: number;
   /** HNSW: candidates kept while a node is linked, 1 to 10,000. Default 100. */
@@ -101,8 +257,16 @@ export interface DeltaStats {
   readonly textBytes: number;
   /** Bytes outside linear memory: the map from ids to vectors. */
   readonly mapBytes: number;
-  /** Deltas applied since the database was made. */
+  /** Deltas applied since the database was made, without those merged. */
   readonly deltas: number;
+  /** Bytes of history: the log's deltas and checkpoints. */
+  readonly historyBytes: number;
+  /** Bytes of these that checkpoints take. */
+  readonly checkpointBytes: number;
+  /** Deltas in the log. */
+  readonly historyDeltas: number;
+  /** Checkpoints in the log. */
+  readonly checkpoints: number;
   /** Highest layer of the search graph, 0 for one layer. */
   readonly maxLevel: number;
   /** Floats that one vector takes in memory: `dimensions` and padding. */
