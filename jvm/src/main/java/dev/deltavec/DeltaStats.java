@@ -11,7 +11,11 @@ package dev.deltavec;
  * @param graphBytes bytes of the search graph
  * @param textBytes bytes of ids and metadata
  * @param mapBytes bytes on the Java heap: the map from ids to vectors
- * @param deltas deltas applied since the database was made
+ * @param deltas deltas applied since the database was made, without those merged
+ * @param historyBytes bytes of the history: deltas and checkpoints
+ * @param checkpointBytes bytes of these that checkpoints take
+ * @param historyDeltas deltas in the history
+ * @param checkpoints checkpoints in the history
  * @param maxLevel highest layer of the search graph, 0 for one layer
  * @param stride floats that one vector takes in memory: dimensions and padding
  */
@@ -25,5 +29,9 @@ public record DeltaStats(
     long textBytes,
     long mapBytes,
     long deltas,
+    long historyBytes,
+    long checkpointBytes,
+    int historyDeltas,
+    int checkpoints,
     int maxLevel,
     int stride) {}

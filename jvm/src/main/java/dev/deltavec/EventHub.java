@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Delivers events to subscribers: each event to all of them before the next, in the order of {@link
@@ -17,10 +18,6 @@ final class EventHub {
   private List<Subscriber> subscribers = List.of();
 
   private final ArrayDeque<DeltaEvent> waiting = new ArrayDeque<>();
-
-  /** Number of the next event to be emitted. */
-  private long emitted;
-
   private boolean delivering;
 
   /** Returns whether anybody listens. */
@@ -28,9 +25,15 @@ final class EventHub {
     return !subscribers.isEmpty();
   }
 
-  /** Adds a subscriber for what is emitted from now on. */
-  Subscriber subscribe(Consumer<? super DeltaEvent> callback) {
-    Subscriber subscriber = new Subscriber(callback, emitted);
+  /**
+   * Adds a subscriber.
+   *
+   * @param from position of the first event it gets
+   * @param origin of the events it gets, or null for all
+   */
+  Subscriber subscribe(
+      Consumer<? super DeltaEvent> callback, long from, @Nullable DeltaOrigin origin) {
+    Subscriber subscriber = new Subscriber(callback, from, origin);
     List<Subscriber> more = new ArrayList<>(subscribers);
     more.add(subscriber);
     subscribers = List.copyOf(more);
@@ -52,15 +55,13 @@ final class EventHub {
   /** Delivers events, or leaves them to the delivery that is going on. */
   void emit(List<DeltaEvent> events) {
     waiting.addAll(events);
-    emitted += events.size();
     if (delivering) {
       return;
     }
     delivering = true;
     try {
       while (!waiting.isEmpty()) {
-        long number = emitted - waiting.size();
-        deliver(waiting.remove(), number);
+        deliver(waiting.remove());
       }
     } finally {
       waiting.clear();
@@ -68,33 +69,42 @@ final class EventHub {
     }
   }
 
-  private void deliver(DeltaEvent event, long number) {
+  private void deliver(DeltaEvent event) {
     for (Subscriber subscriber : subscribers) {
-      if (subscriber.active && subscriber.from <= number) {
-        try {
-          subscriber.callback.accept(event);
-        } catch (Throwable e) {
-          LOGGER.log(
-              System.Logger.Level.ERROR,
-              "A subscriber to deltas failed at delta " + event.deltaId(),
-              e);
-        }
+      if (subscriber.wants(event)) {
+        call(subscriber.callback, event);
       }
+    }
+  }
+
+  /** Calls a callback; what it throws is logged. */
+  static void call(Consumer<? super DeltaEvent> callback, DeltaEvent event) {
+    try {
+      callback.accept(event);
+    } catch (Throwable e) {
+      LOGGER.log(
+          System.Logger.Level.ERROR,
+          "A subscriber to deltas failed at delta " + event.deltaId(),
+          e);
     }
   }
 
   /** One subscription. */
   static final class Subscriber {
     private final Consumer<? super DeltaEvent> callback;
-
-    /** Number of the first event it gets. */
     private final long from;
-
+    private final @Nullable DeltaOrigin origin;
     private boolean active = true;
 
-    private Subscriber(Consumer<? super DeltaEvent> callback, long from) {
+    private Subscriber(
+        Consumer<? super DeltaEvent> callback, long from, @Nullable DeltaOrigin origin) {
       this.callback = callback;
       this.from = from;
+      this.origin = origin;
+    }
+
+    private boolean wants(DeltaEvent event) {
+      return active && from <= event.position() && (origin == null || origin == event.origin());
     }
   }
 }

@@ -22,13 +22,19 @@ final class FrameWriter {
   private static final int UTF8_PER_CHAR = 3;
 
   private final SegmentMemory memory;
+  private final boolean compression;
 
   /** Position in the batch, for messages; -1 outside of a batch. */
   private int index;
 
-  /** A writer into one memory. */
-  FrameWriter(SegmentMemory memory) {
+  /**
+   * A writer into one memory.
+   *
+   * @param compression whether indices are written as runs where that is shorter
+   */
+  FrameWriter(SegmentMemory memory, boolean compression) {
     this.memory = memory;
+    this.compression = compression;
   }
 
   /** Returns how many bytes the frame of a delta takes at most. O(1) */
@@ -145,8 +151,22 @@ final class FrameWriter {
         at = putVector(at, create.vector());
       }
       case DeltaOperation.Sparse sparse -> {
-        kind |= Frame.SPARSE;
-        at = putSparse(at, id, sparse.indices(), sparse.values());
+        int[] indices = sparse.indices();
+        float[] values = sparse.values();
+        int end = putGaps(at, id, indices);
+        if (end == 0) {
+          long[] order = order(indices);
+          indices = indices(id, order);
+          values = values(order, values);
+          end = putGaps(at, id, indices);
+        }
+        // A run takes two bytes at least.
+        boolean runs = compression && 2 * runs(indices) + 1 < end - at;
+        runs = runs && runBytes(indices) < end - at;
+        kind |= runs ? Frame.RUNS : Frame.SPARSE;
+        at = runs ? putRuns(at, indices) : end;
+        memory.putFloats(at, values);
+        at += values.length << 2;
       }
       case DeltaOperation.Dense dense -> {
         kind |= Frame.DENSE;
@@ -181,37 +201,41 @@ final class FrameWriter {
     return at + (vector.length << 2);
   }
 
-  private int putSparse(int start, String id, int[] indices, float[] values) {
-    int at = putVarint(start, indices.length);
-    int end = putGaps(at, id, indices);
-    float[] ordered = values;
-    if (end == 0) {
-      // Not ascending: position and index sort together.
-      long[] order = new long[indices.length];
-      for (int i = 0; i < order.length; i++) {
-        order[i] = (long) indices[i] << 32 | i;
-      }
-      Arrays.sort(order);
-      int[] ascending = new int[order.length];
-      ordered = new float[order.length];
-      for (int i = 0; i < order.length; i++) {
-        ascending[i] = (int) (order[i] >>> 32);
-        ordered[i] = values[(int) order[i]];
-        if (i > 0 && ascending[i] == ascending[i - 1]) {
-          throw invalid(id, "index " + ascending[i] + " is repeated");
-        }
-      }
-      end = putGaps(at, id, ascending);
+  /** Returns each index with its position behind it, in ascending order. */
+  private static long[] order(int[] indices) {
+    long[] order = new long[indices.length];
+    for (int i = 0; i < order.length; i++) {
+      order[i] = (long) indices[i] << 32 | i;
     }
-    memory.putFloats(end, ordered);
-    return end + (ordered.length << 2);
+    Arrays.sort(order);
+    return order;
+  }
+
+  private int[] indices(String id, long[] order) {
+    int[] ascending = new int[order.length];
+    for (int i = 0; i < order.length; i++) {
+      ascending[i] = (int) (order[i] >>> 32);
+      if (i > 0 && ascending[i] == ascending[i - 1]) {
+        throw invalid(id, "index " + ascending[i] + " is repeated");
+      }
+    }
+    return ascending;
+  }
+
+  private static float[] values(long[] order, float[] values) {
+    float[] ordered = new float[order.length];
+    for (int i = 0; i < order.length; i++) {
+      ordered[i] = values[(int) order[i]];
+    }
+    return ordered;
   }
 
   /**
-   * Writes ascending indices as distances. Returns the address behind, or 0 if they do not ascend.
+   * Writes the number of indices, and ascending ones as distances. Returns the address behind, or 0
+   * if they do not ascend.
    */
   private int putGaps(int start, String id, int[] indices) {
-    int at = start;
+    int at = putVarint(start, indices.length);
     int least = 0;
     for (int i : indices) {
       if (i < 0) {
@@ -224,6 +248,65 @@ final class FrameWriter {
       least = i + 1;
     }
     return at;
+  }
+
+  /** Writes the number of runs, and ascending indices as runs. Returns the address behind. */
+  private int putRuns(int start, int[] indices) {
+    int at = putVarint(start, runs(indices));
+    int least = 0;
+    for (int i = 0; i < indices.length; ) {
+      int end = runEnd(indices, i);
+      at = putVarint(putVarint(at, indices[i] - least), end - i - 1);
+      least = indices[end - 1] + 1;
+      i = end;
+    }
+    return at;
+  }
+
+  /** Returns the position behind the run that begins at position {@code i}. */
+  private static int runEnd(int[] indices, int i) {
+    int end = i + 1;
+    while (end < indices.length && indices[end] == indices[end - 1] + 1) {
+      end++;
+    }
+    return end;
+  }
+
+  private static int runs(int[] indices) {
+    int runs = 0;
+    for (int i = 0; i < indices.length; i++) {
+      runs += i == 0 || indices[i] != indices[i - 1] + 1 ? 1 : 0;
+    }
+    return runs;
+  }
+
+  /** Returns the bytes of ascending indices written as distances, with their number. */
+  static int gapBytes(int[] indices) {
+    int bytes = varintBytes(indices.length);
+    int least = 0;
+    for (int i : indices) {
+      bytes += varintBytes(i - least);
+      least = i + 1;
+    }
+    return bytes;
+  }
+
+  /** Returns the bytes of ascending indices written as runs, with their number. */
+  static int runBytes(int[] indices) {
+    int bytes = varintBytes(runs(indices));
+    int least = 0;
+    for (int i = 0; i < indices.length; ) {
+      int end = runEnd(indices, i);
+      bytes += varintBytes(indices[i] - least) + varintBytes(end - i - 1);
+      least = indices[end - 1] + 1;
+      i = end;
+    }
+    return bytes;
+  }
+
+  /** Returns the bytes of a number of 0 or more as a varint. */
+  static int varintBytes(int value) {
+    return value < 1 << 7 ? 1 : value < 1 << 14 ? 2 : value < 1 << 21 ? 3 : value < 1 << 28 ? 4 : 5;
   }
 
   private int putVarint(int start, int value) {

@@ -38,7 +38,14 @@ class SubscriptionsTest {
       for (VectorDelta delta : deltas) {
         String id = db.applyDelta(delta);
         expected.add(
-            new DeltaEvent(id, delta.vectorId(), delta.operation(), delta.metadata(), time));
+            new DeltaEvent(
+                id,
+                delta.vectorId(),
+                delta.operation(),
+                delta.metadata(),
+                time,
+                DeltaOrigin.LOCAL,
+                expected.size()));
       }
       assertThat(seen).isEqualTo(expected);
     }

@@ -382,6 +382,17 @@ public final class SegmentMemory implements Memory, AutoCloseable {
   }
 
   /**
+   * Stores bytes.
+   *
+   * @param address where the first one goes
+   * @param values what to store
+   */
+  public void putBytes(int address, byte[] values) {
+    MemorySegment.copy(
+        values, 0, segment(address), ValueLayout.JAVA_BYTE, offset(address), values.length);
+  }
+
+  /**
    * Reads bytes.
    *
    * @param address of the first one

@@ -1,0 +1,143 @@
+package dev.deltavec;
+
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Iterator;
+import java.util.NoSuchElementException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Deltas one after the other, as their reader asks for them: first those that the history holds,
+ * then, waiting for them, those that come in. {@link DeltaVectorDB#deltas} makes one.
+ *
+ * {@snippet :
+ * try (DeltaFeed feed = db.deltas(FeedOptions.since(0))) {
+ *   while (feed.hasNext()) {
+ *     index(feed.next());
+ *   }
+ * }
+ * }
+ *
+ * <p>A feed holds one page of the history (some 64 KiB, or one delta) and no more, however slow its
+ * reader is, and loses nothing: if the next delta was compacted away before it was read, all
+ * methods but {@link #close} throw {@link dev.deltavec.core.DeltaException} {@code
+ * HISTORY_COMPACTED}.
+ *
+ * <p>Any number of threads may use a feed: each delta goes to one of them. It ends when it or the
+ * database is closed. A callback of {@link DeltaVectorDB#onDelta} should not wait for a feed: what
+ * is applied meanwhile reaches the subscribers only when it is done.
+ */
+public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
+  private final DeltaVectorDB db;
+  private final @Nullable DeltaOrigin origin;
+  private final ArrayDeque<DeltaEvent> page = new ArrayDeque<>();
+
+  /** Position of what follows the page. */
+  private long position;
+
+  private boolean closed;
+
+  DeltaFeed(DeltaVectorDB db, long position, @Nullable DeltaOrigin origin) {
+    this.db = db;
+    this.position = position;
+    this.origin = origin;
+  }
+
+  /**
+   * Waits for the next delta.
+   *
+   * @return false if there will be none: the feed or the database is closed, or the thread is
+   *     interrupted, which it then still is
+   */
+  @Override
+  public boolean hasNext() {
+    db.lock();
+    try {
+      return await();
+    } finally {
+      db.unlock();
+    }
+  }
+
+  /**
+   * Waits for the next delta and takes it.
+   *
+   * @return the delta
+   * @throws NoSuchElementException where {@link #hasNext} says false
+   */
+  @Override
+  public DeltaEvent next() {
+    db.lock();
+    try {
+      if (!await()) {
+        throw new NoSuchElementException("the feed has ended, or the thread is interrupted");
+      }
+      return page.remove();
+    } finally {
+      db.unlock();
+    }
+  }
+
+  /**
+   * Takes the next delta if there is one in time.
+   *
+   * @param timeout how long to wait; nothing or less for not at all
+   * @return the delta, or null if none has come or the feed has ended
+   * @throws InterruptedException if the thread is interrupted while it waits
+   */
+  public @Nullable DeltaEvent poll(Duration timeout) throws InterruptedException {
+    long nanos =
+        timeout.compareTo(Duration.ofNanos(Long.MAX_VALUE)) < 0
+            ? timeout.toNanos()
+            : Long.MAX_VALUE;
+    db.lock();
+    try {
+      while (!fill() && !ended() && nanos > 0) {
+        nanos = db.awaitDeltas(nanos);
+      }
+      return page.poll();
+    } finally {
+      db.unlock();
+    }
+  }
+
+  /** Ends the feed, also for threads that wait. Closing again does nothing. */
+  @Override
+  public void close() {
+    db.lock();
+    try {
+      closed = true;
+      page.clear();
+      db.wakeFeeds();
+    } finally {
+      db.unlock();
+    }
+  }
+
+  private boolean await() {
+    while (!fill()) {
+      if (ended()) {
+        return false;
+      }
+      try {
+        db.awaitDeltas(Long.MAX_VALUE);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean ended() {
+    return closed || db.isClosed();
+  }
+
+  /** Reads pages until one holds a delta, or there is nothing to read. */
+  private boolean fill() {
+    while (page.isEmpty() && !ended() && position < db.arrived()) {
+      position = db.readPage(position, origin, page);
+    }
+    return !page.isEmpty();
+  }
+}
