@@ -44,7 +44,7 @@ public final class Database implements AutoCloseable {
   public static final int ID_BYTES = 8;
 
   /** Bytes of the output of {@link #stats}. */
-  public static final int STATS_BYTES = 96;
+  public static final int STATS_BYTES = 104;
 
   /** Bytes of the output of {@link #compact}. */
   public static final int COMPACTION_BYTES = 40;
@@ -163,6 +163,9 @@ public final class Database implements AutoCloseable {
     if (!closed) {
       closed = true;
       heap.close();
+      if (log != null) {
+        log.close();
+      }
     }
   }
 
@@ -354,8 +357,8 @@ public final class Database implements AutoCloseable {
     int record = out.reserve(STATS_BYTES);
     memory.putInt(record, image.live());
     memory.putInt(record + 4, image.slotCapacity());
-    putDouble(record + 8, heap.granted());
-    putDouble(record + 16, heap.used());
+    putDouble(record + 8, heap.granted() + (log == null ? 0 : log.granted()));
+    putDouble(record + 16, heap.used() + (log == null ? 0 : log.used()));
     putDouble(record + 24, image.vectorBytes());
     putDouble(record + 32, image.graphBytes() + graph.upperBytes());
     putDouble(record + 40, image.slotAndTextBytes());
@@ -367,6 +370,7 @@ public final class Database implements AutoCloseable {
     putDouble(record + 80, log == null ? 0 : log.checkpointBytes());
     memory.putInt(record + 88, log == null ? 0 : log.deltas());
     memory.putInt(record + 92, log == null ? 0 : log.checkpoints());
+    putDouble(record + 96, log == null ? 0 : log.granted());
     outputBytes = STATS_BYTES;
   }
 

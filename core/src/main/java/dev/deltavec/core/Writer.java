@@ -204,6 +204,7 @@ final class Writer implements Subjects {
     // A merged delta of the same millisecond may have a higher sequence or replica.
     boolean before =
         time == newest
+            && versions.count() > 1
             && subject != IdMap.ABSENT
             && log != null
             && log.compare(image.head(subject), time, sequence + 1, options.replica()) > 0;
@@ -360,9 +361,7 @@ final class Writer implements Subjects {
             + " of vector "
             + id()
             + " has a value beyond the grid, which ends at "
-            + Frame.MAX_CODE
-            + "/"
-            + grid);
+            + Frame.MAX_CODE / grid);
   }
 
   private void scale(int slot) {

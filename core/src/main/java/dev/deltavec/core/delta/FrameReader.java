@@ -39,6 +39,7 @@ public final class FrameReader {
   private int indices;
   private int values;
   private int payloadEnd;
+  private boolean whole;
   private int metadata;
   private int metadataBytes;
 
@@ -118,6 +119,14 @@ public final class FrameReader {
   /** Returns the address of the values: floats of any alignment, or Rice codes on a grid. */
   public int values() {
     return values;
+  }
+
+  /**
+   * Returns whether the frame is not linked: its id stands behind its header, its patch behind its
+   * payload.
+   */
+  public boolean isWhole() {
+    return whole;
   }
 
   /** Returns the address behind the payload. */
@@ -307,6 +316,7 @@ public final class FrameReader {
   }
 
   private void readRest(int kind) {
+    whole = (kind & Frame.LINKED) != Frame.LINKED;
     body = at;
     grid = 0;
     if ((kind & Frame.GRID) != 0) {

@@ -34,6 +34,8 @@ public final class DeltaLog {
   private static final int ARRIVAL = 8;
   private static final int CHECKPOINT = 1 << 31;
 
+  private static final int MAX_STEP = 1 << 22;
+
   // Fields of a checkpoint, from the entry.
   private static final int CHECKPOINT_BYTES = ENTRY_HEADER;
   private static final int CHECKPOINT_BEFORE = ENTRY_HEADER + 4;
@@ -65,7 +67,9 @@ public final class DeltaLog {
   /** An empty log of one image. */
   public DeltaLog(Image image) {
     this.image = image;
-    this.heap = image.heap();
+    // Its own: it grows with every delta, so in large steps, and none of it lies between the
+    // image's pages.
+    this.heap = new Heap(image.memory(), MAX_STEP);
     this.memory = image.memory();
     arrivals = new RecordPages(heap, image.root() + Image.ARRIVAL_PAGES, 4, 10);
   }
@@ -78,6 +82,21 @@ public final class DeltaLog {
   /** Returns the bytes of all checkpoints. */
   public long checkpointBytes() {
     return checkpointBytes;
+  }
+
+  /** Returns the bytes that the platform has granted for the log. */
+  public long granted() {
+    return heap.granted();
+  }
+
+  /** Returns the bytes of the log's blocks that are in use. */
+  public long used() {
+    return heap.used();
+  }
+
+  /** Gives all memory back. */
+  public void close() {
+    heap.close();
   }
 
   /** Returns the number of deltas in the log. */
@@ -274,19 +293,26 @@ public final class DeltaLog {
       throw new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory for the history of a delta");
     }
     int at = entry + ENTRY_HEADER;
-    memory.putInt(at, length | Frame.VERSION << 24);
-    memory.putInt(at + 4, 0);
     int kind =
         delta.operation()
             | Frame.IDENTIFIED
             | (patch != 0 ? Frame.METADATA : 0)
             | (!own || delta.grid() != 0 ? Frame.GRID : 0);
+    int head = Frame.HEADER_BYTES + varintBytes(idBytes) + idBytes;
+    if (own && delta.isWhole()) {
+      // The usual case, in two copies: up to the id, and behind it.
+      memory.copy(delta.id() + idBytes - head, at, head);
+      memory.copy(from, at + head + 16, copied + patch);
+    } else {
+      int id = putVarint(memory, at + Frame.HEADER_BYTES, idBytes);
+      memory.copy(delta.id(), id, idBytes);
+      memory.copy(from, at + head + 16, copied);
+      putPatch(memory, at + head + 16 + copied, delta);
+    }
+    memory.putInt(at, length | Frame.VERSION << 24);
+    memory.putInt(at + 4, 0);
     memory.putByte(at + 8, (byte) kind);
-    at = putVarint(memory, at + Frame.HEADER_BYTES, idBytes);
-    memory.copy(delta.id(), at, idBytes);
-    at = putId(memory, at + idBytes, time, sequence, replica);
-    memory.copy(from, at, copied);
-    putPatch(memory, at + copied, delta);
+    putId(memory, at + head, time, sequence, replica);
     memory.putInt(entry, 0);
     memory.putInt(entry + INFO, 0);
     memory.putInt(entry + ARRIVAL, arrived);

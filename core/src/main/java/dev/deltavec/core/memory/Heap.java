@@ -17,10 +17,14 @@ public final class Heap implements AutoCloseable {
   private static final int SMALL_CLASSES = SMALL_LIMIT >>> 4;
   private static final int CLASSES = SMALL_CLASSES + 8 * 22 + 1;
 
-  /** Growing in small steps wastes little, and costs microseconds for every hundred vectors. */
-  private static final int MAX_GROWTH = 1 << 17;
+  /**
+   * What a heap grows by at most if nothing else is said: it wastes little, and lasts for some
+   * eighty vectors.
+   */
+  private static final int SMALL_STEP = 1 << 17;
 
   private final Memory memory;
+  private final int maxStep;
 
   /** First free block of each class, 0 for none; a free block's first four bytes name the next. */
   private final int[] free = new int[CLASSES];
@@ -44,7 +48,20 @@ public final class Heap implements AutoCloseable {
    * @param memory where regions come from
    */
   public Heap(Memory memory) {
+    this(memory, SMALL_STEP);
+  }
+
+  /**
+   * An empty heap that grows in steps of a chosen size: asking a platform for memory costs tens of
+   * microseconds.
+   *
+   * @param memory where regions come from
+   * @param maxStep the most bytes, a power of two of 64 KiB or more, asked for at a time but for a
+   *     large block; less while the heap is small
+   */
+  public Heap(Memory memory, int maxStep) {
     this.memory = memory;
+    this.maxStep = maxStep;
   }
 
   /** Returns the memory that the blocks are in. */
@@ -213,7 +230,8 @@ public final class Heap implements AutoCloseable {
 
   private boolean grow(int size) {
     int needed = (size + 64 + Memory.REGION_UNIT - 1) & -Memory.REGION_UNIT;
-    int wished = (int) Math.min(granted >>> 5, MAX_GROWTH) & -Memory.REGION_UNIT;
+    int wished =
+        (int) Math.min(granted >>> (maxStep == SMALL_STEP ? 5 : 2), maxStep) & -Memory.REGION_UNIT;
     int bytes = Math.max(needed, wished);
     int address = memory.allocate(bytes);
     if (address == 0 && bytes > needed) {
