@@ -1,4 +1,4 @@
-// The examples of the README, as they stand there: they compile under `strict` and print what is said.
+// The examples of the documents, as they stand there: they compile under `strict` and print what is said.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,11 +9,21 @@ import { after, before, test } from "node:test";
 const here = dirname(import.meta.dirname);
 // Within the package, so that "deltavec" is this package.
 const directory = join(here, "target/readme");
-const readme = readFileSync(join(here, "../../README.md"), "utf8");
+const documents = ["README.md", "docs/history.md"].map((name) => ({
+  name,
+  text: readFileSync(join(here, "../..", name), "utf8"),
+}));
 
-const examples = [
-  ...readme.matchAll(/^```ts run\n(.*?)^```\n\nprints\n\n```text\n(.*?)^```$/gms),
-].map(([, code, output], i) => ({ file: join(directory, `example-${i + 1}.ts`), code, output }));
+const examples = documents.flatMap(({ name, text }) =>
+  [...text.matchAll(/^```ts run\n(.*?)^```\n\nprints\n\n```text\n(.*?)^```$/gms)].map(
+    ([, code, output], i) => ({
+      title: `example ${i + 1} of ${name}`,
+      file: join(directory, `${name.replace(/\W/g, "-")}-${i + 1}.ts`),
+      code,
+      output,
+    }),
+  ),
+);
 
 before(() => {
   rmSync(directory, { recursive: true, force: true });
@@ -25,12 +35,13 @@ before(() => {
 
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-test("every TypeScript example of the README says what it prints", () => {
-  assert.equal(examples.length, [...readme.matchAll(/^```(ts|js)\b/gm)].length);
+test("every TypeScript example says what it prints", () => {
+  const blocks = documents.flatMap(({ text }) => [...text.matchAll(/^```(ts|js)\b/gm)]);
+  assert.equal(examples.length, blocks.length);
   assert.notEqual(examples.length, 0);
 });
 
-test("the examples of the README compile", () => {
+test("the examples compile", () => {
   const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
   const options = ["--noEmit", "--strict", "--target", "es2024", "--module", "nodenext"];
   const libraries = ["--lib", "es2024,esnext.disposable,dom", "--types", "node"];
@@ -38,8 +49,8 @@ test("the examples of the README compile", () => {
   run(compiler, ...options, ...libraries, "--ignoreConfig", ...examples.map(({ file }) => file));
 });
 
-for (const [i, { file, output }] of examples.entries()) {
-  test(`example ${i + 1} of the README prints what is said`, () => {
+for (const { title, file, output } of examples) {
+  test(`${title} prints what is said`, () => {
     assert.equal(run(file), output);
   });
 }
