@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-/** The command line: `demo` and `bench adr`. */
+/** The command line: `demo`, `bench adr` and `bench history`. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { ENGINES, type EngineName } from "./engine/engine.ts";
+import { ENGINES, type EngineName, WASM_ENGINES } from "./engine/engine.ts";
 import { messageOf } from "./errors.ts";
 import { print } from "./terminal.ts";
 
@@ -13,15 +13,17 @@ function positive(text: string): number {
   return value;
 }
 
-function engines(text: string): EngineName[] {
-  const names = text.split(",").map((name) => name.trim());
-  const unknown = names.find((name) => !ENGINES.includes(name as EngineName));
-  if (unknown !== undefined) {
-    throw new InvalidArgumentError(
-      `${JSON.stringify(unknown)} is none; there are ${ENGINES.join(", ")}.`,
-    );
-  }
-  return ENGINES.filter((name) => names.includes(name));
+function among(known: readonly EngineName[]): (text: string) => EngineName[] {
+  return (text) => {
+    const names = text.split(",").map((name) => name.trim());
+    const unknown = names.find((name) => !known.includes(name as EngineName));
+    if (unknown !== undefined) {
+      throw new InvalidArgumentError(
+        `${JSON.stringify(unknown)} is none; there are ${known.join(", ")}.`,
+      );
+    }
+    return known.filter((name) => names.includes(name));
+  };
 }
 
 const program = new Command("deltavec")
@@ -45,16 +47,21 @@ program
     await demo({ engine: options.engine, edits }, (event) => view.show(event));
   });
 
-program
-  .command("bench")
-  .description("measure")
+const bench = program.command("bench").description("measure");
+
+bench
   .command("adr")
   .description("the operations on real data, on the JVM, Node and Chromium in one run")
   .option("--json <file>", "write the figures to a file")
   .option("--data <folder>", "data set (default: the full one, built on first use)")
-  .option("--engines <names>", "comma-separated", engines, [...ENGINES])
+  .option("--engines <names>", "comma-separated", among(ENGINES), [...ENGINES])
   .option("--n <count>", "vectors in the database", positive, 10_000)
   .option("--rounds <count>", "measured rounds", positive, 7)
+  .addOption(
+    new Option("--history <state>", "whether the databases keep it")
+      .choices(["on", "off"])
+      .default("on"),
+  )
   .action(
     async (options: {
       json?: string;
@@ -62,11 +69,35 @@ program
       engines: EngineName[];
       n: number;
       rounds: number;
+      history: "on" | "off";
     }) => {
       const { adr } = await import("./bench/adr.ts");
       const { render } = await import("./bench/report.ts");
+      const { json, data, history, ...rest } = options;
+      print(render(await adr({ ...rest, history: history === "on", json, data })));
+    },
+  );
+
+bench
+  .command("history")
+  .description("reading the past, merging, bytes, and what keeping history costs")
+  .option("--json <file>", "write the figures to a file")
+  .option("--data <folder>", "data set (default: what the repository carries)")
+  .option("--engines <names>", "comma-separated", among(WASM_ENGINES), [...WASM_ENGINES])
+  .option("--deltas <count>", "deltas of the chain, frames of a merge", positive, 10_000)
+  .option("--rounds <count>", "measured rounds", positive, 5)
+  .action(
+    async (options: {
+      json?: string;
+      data?: string;
+      engines: EngineName[];
+      deltas: number;
+      rounds: number;
+    }) => {
+      const { history } = await import("./bench/history.ts");
+      const { renderHistory } = await import("./bench/history-report.ts");
       const { json, data, ...rest } = options;
-      print(render(await adr({ ...rest, json, data })));
+      print(renderHistory(await history({ ...rest, json, data })));
     },
   );
 

@@ -1,18 +1,24 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { folder } from "../data/folder.ts";
 import { DIMENSIONS, readMatrix } from "../data/source.ts";
 import { ChromiumHost } from "../engine/chromium.ts";
 import { ENGINES, type Engine, type EngineName } from "../engine/engine.ts";
-import { startJvm, startNode } from "../engine/process-engine.ts";
 import { UsageError } from "../errors.ts";
 import { progressBar, say } from "../terminal.ts";
 import { type EngineSummaries, figures } from "./bars.ts";
 import { fullDataSet } from "./dataset.ts";
+import { collect, machine, start, turned } from "./engines.ts";
 import { COLD_STARTS, round, type Step, WARM_UP_ROUNDS } from "./plan.ts";
-import type { InitResult, Memory, Operation, RunRequest, RunResult } from "./protocol.ts";
+import type {
+  InitResult,
+  Memory,
+  OpenRequest,
+  Operation,
+  RunRequest,
+  RunResult,
+} from "./protocol.ts";
 import { K } from "./protocol.ts";
 import type { Report } from "./report.ts";
 import { measureSizes } from "./sizes.ts";
@@ -24,6 +30,8 @@ export interface AdrOptions {
   readonly engines: readonly EngineName[];
   readonly n: number;
   readonly rounds: number;
+  /** Whether the databases keep history. */
+  readonly history: boolean;
   /** Folder of the data set; undefined: the full one, built on first use. */
   readonly data: string | undefined;
   /** File that gets the figures as JSON. */
@@ -80,7 +88,7 @@ export async function adr(options: AdrOptions): Promise<Report> {
       const engine = await start(name, host);
       engines.push(engine);
       const where = name === "chromium" ? "data" : data;
-      const request = { data: where, n: options.n };
+      const request: OpenRequest = { data: where, n: options.n, history: options.history };
       samples.get(name)!.runtime = (
         await engine.call<{ runtime: string }>("open", request)
       ).runtime;
@@ -104,26 +112,16 @@ export async function adr(options: AdrOptions): Promise<Report> {
   }
 
   const report = summarizeAll(samples, options.n, sizes, {
-    machine: `${cpus()[0]?.model.trim() ?? "unknown"}, ${availableParallelism()} cores`,
+    machine: machine(),
     n: options.n,
     queries: queries.rows,
     rounds: options.rounds,
+    history: options.history,
   });
   if (options.json !== undefined) {
     await writeFile(options.json, `${JSON.stringify(toJson(report), null, 2)}\n`);
   }
   return report;
-}
-
-async function start(name: EngineName, host: ChromiumHost | undefined): Promise<Engine> {
-  switch (name) {
-    case "jvm":
-      return startJvm();
-    case "node":
-      return startNode();
-    case "chromium":
-      return await host!.open();
-  }
 }
 
 async function measure(
@@ -152,18 +150,6 @@ async function measure(
   }
 }
 
-function collect<T>(map: Map<T, number[]>, key: T, values: readonly number[]): void {
-  const all = map.get(key) ?? [];
-  map.set(key, all);
-  all.push(...values);
-}
-
-/** A list begun at another place each time: no engine is always the first. */
-function turned<T>(list: readonly T[], by: number): T[] {
-  const at = by % list.length;
-  return [...list.slice(at), ...list.slice(0, at)];
-}
-
 function summarizeAll(
   samples: ReadonlyMap<EngineName, Samples>,
   n: number,
@@ -188,11 +174,13 @@ function summarizeAll(
           : summary;
     }
     engines[name] = summaries;
-    const { memoryBytes, mapBytes } = own.memory!;
+    const { memoryBytes, mapBytes, historyBytes } = own.memory!;
+    const present = memoryBytes + mapBytes - historyBytes;
     memory[name] = {
-      total_bytes: memoryBytes + mapBytes,
-      bytes_per_vector: (memoryBytes + mapBytes) / n,
-      ratio: (memoryBytes + mapBytes) / raw,
+      total_bytes: present,
+      bytes_per_vector: present / n,
+      ratio: present / raw,
+      history_bytes: historyBytes,
     };
     runtimes[name] = own.runtime;
   }
@@ -208,9 +196,10 @@ function summarizeAll(
 /** The figures as `--json` writes them: a key for each engine, then `sizes` and `bars`. */
 function toJson(report: Report): object {
   const memory = Object.entries(report.memory).flatMap(
-    ([name, { total_bytes, bytes_per_vector }]) => [
+    ([name, { total_bytes, bytes_per_vector, history_bytes }]) => [
       [`memory_${name}_bytes`, total_bytes],
       [`memory_${name}_bytes_per_vector`, bytes_per_vector],
+      [`memory_${name}_history_bytes`, history_bytes],
     ],
   );
   return {

@@ -4,7 +4,7 @@ import { Instance } from "../../../deltavec/src/instance.ts";
 import { type Matrix, readMatrix, row, type Source } from "../data/source.ts";
 import { Random } from "../random.ts";
 import { fromJson, toJson } from "./json.ts";
-import { PlainTarget } from "./plain-target.ts";
+import { FORM, PlainTarget } from "./plain-target.ts";
 import {
   BATCH,
   BUILD_BATCH,
@@ -26,11 +26,18 @@ const STEP = 0.02;
 export class AdrBench {
   readonly #base: Matrix;
   readonly #queries: Matrix;
+  readonly #history: boolean;
   readonly #module: () => Promise<WebAssembly.Module>;
   #db: DeltaVectorDB | undefined;
-  private constructor(base: Matrix, queries: Matrix, module: () => Promise<WebAssembly.Module>) {
+  private constructor(
+    base: Matrix,
+    queries: Matrix,
+    history: boolean,
+    module: () => Promise<WebAssembly.Module>,
+  ) {
     this.#base = base;
     this.#queries = queries;
+    this.#history = history;
     this.#module = module;
   }
 
@@ -48,7 +55,7 @@ export class AdrBench {
    */
   static async open(
     source: Source,
-    { n }: OpenRequest,
+    { n, history }: OpenRequest,
     module: () => Promise<WebAssembly.Module>,
   ): Promise<AdrBench> {
     await init();
@@ -58,7 +65,7 @@ export class AdrBench {
       throw new Error(`${n} vectors were asked for, the data set has ${base.rows}`);
     }
     const values = base.values.subarray(0, n * base.columns);
-    return new AdrBench({ ...base, rows: n, values }, queries, module);
+    return new AdrBench({ ...base, rows: n, values }, queries, history, module);
   }
 
   /** Measures one operation. */
@@ -118,8 +125,8 @@ export class AdrBench {
 
   /** What the database takes as it stands. */
   memory(): Memory {
-    const { memoryBytes, mapBytes } = this.#opened().stats();
-    return { memoryBytes, mapBytes };
+    const { memoryBytes, mapBytes, historyBytes } = this.#opened().stats();
+    return { memoryBytes, mapBytes, historyBytes };
   }
 
   #build(): RunResult {
@@ -136,7 +143,12 @@ export class AdrBench {
       );
     }
     const start = performance.now();
-    const db = new DeltaVectorDB({ dimensions: this.#base.columns, maxVectors: n, ...SETTINGS });
+    const db = new DeltaVectorDB({
+      dimensions: this.#base.columns,
+      maxVectors: n,
+      history: this.#history,
+      ...SETTINGS,
+    });
     for (const batch of batches) {
       db.applyDeltas(batch);
     }
@@ -177,7 +189,7 @@ export class AdrBench {
       case "clone":
         return time(calls, block, make, (delta) => structuredClone(delta).vectorId.length);
       case "encode_frame": {
-        const writer = new FrameWriter(new PlainTarget());
+        const writer = new FrameWriter(new PlainTarget(), FORM);
         return time(calls, block, make, (delta) => {
           writer.begin();
           writer.append(delta, -1, undefined);
@@ -200,9 +212,13 @@ export class AdrBench {
       checkpointInterval: 100,
       metric: 0,
       compression: true,
+      history: this.#history,
       replicaId: "000000000001",
+      precision: null,
+      autoCompact: null,
+      maxClockAheadMs: 0,
     });
-    const writer = new FrameWriter(instance);
+    const writer = new FrameWriter(instance, FORM);
     const us: number[] = [];
     const known = new Set<string>();
     for (let done = 0; done < calls; done += block) {

@@ -1,5 +1,5 @@
 import type { VectorDelta } from "deltavec";
-import { type FrameTarget, FrameWriter } from "../../../deltavec/src/frame.ts";
+import { type FrameForm, type FrameTarget, FrameWriter } from "../../../deltavec/src/frame.ts";
 
 /** A block outside any database that frames are written to. */
 export class PlainTarget implements FrameTarget {
@@ -24,9 +24,12 @@ export class PlainTarget implements FrameTarget {
   }
 }
 
+/** How frames are written where no database says it. */
+export const FORM: FrameForm = { compression: true, grid: 0 };
+
 /** Bytes of a delta's frame. */
 export function frameBytes(delta: VectorDelta): number {
-  const writer = new FrameWriter(new PlainTarget());
+  const writer = new FrameWriter(new PlainTarget(), FORM);
   writer.append(delta, -1, undefined);
   return writer.length;
 }

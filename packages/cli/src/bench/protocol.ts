@@ -4,6 +4,8 @@ export interface OpenRequest {
   readonly data: string;
   /** Vectors to build the database of: the first rows of the data set. */
   readonly n: number;
+  /** Whether the database keeps history. */
+  readonly history: boolean;
 }
 
 /** The database's settings: those that the published figures were measured with. */
@@ -16,7 +18,7 @@ export const SPARSE_VALUES = 19;
 /** Deltas in a batch. */
 export const BATCH = 100;
 /** Vectors in one call while building: the input of a larger batch would count in the memory. */
-export const BUILD_BATCH = 250;
+export const BUILD_BATCH = 64;
 
 /**
  * What is measured.
@@ -68,10 +70,12 @@ export interface RunResult {
 
 /** What a database takes. */
 export interface Memory {
-  /** Bytes that the platform granted for vectors, graph, ids. */
+  /** Bytes that the platform granted. */
   readonly memoryBytes: number;
   /** Bytes outside of these: the map from ids to vectors. */
   readonly mapBytes: number;
+  /** Bytes of `memoryBytes` that history takes, checkpoints included. */
+  readonly historyBytes: number;
 }
 
 /** The first `init` of an engine. */

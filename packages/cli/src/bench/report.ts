@@ -1,9 +1,18 @@
 import Table from "cli-table3";
 import { ENGINES, type EngineName } from "../engine/engine.ts";
 import { colors, heading, WIDTH, whole } from "../terminal.ts";
-import { BARS, type EngineSummaries, kept, TABLE } from "./bars.ts";
+import { BARS, type Bar, type EngineSummaries, kept, TABLE } from "./bars.ts";
 import { BUILD_BATCH, type Operation, SETTINGS } from "./protocol.ts";
 import type { Sizes } from "./sizes.ts";
+
+/** What a database of all vectors takes, without its history, and the history. */
+export interface MemoryFigures {
+  readonly total_bytes: number;
+  readonly bytes_per_vector: number;
+  /** Ratio to the raw floats. */
+  readonly ratio: number;
+  readonly history_bytes: number;
+}
 
 /** What a run of `bench adr` found. */
 export interface Report {
@@ -12,17 +21,21 @@ export interface Report {
     readonly n: number;
     readonly queries: number;
     readonly rounds: number;
+    readonly history: boolean;
     readonly runtimes: Partial<Record<EngineName, string>>;
   };
   readonly engines: Partial<Record<EngineName, EngineSummaries>>;
-  readonly memory: Partial<
-    Record<EngineName, { total_bytes: number; bytes_per_vector: number; ratio: number }>
-  >;
+  readonly memory: Partial<Record<EngineName, MemoryFigures>>;
   readonly sizes: Sizes;
   readonly bars: Readonly<Record<string, number>>;
 }
 
-const TITLES: Record<EngineName, string> = { jvm: "JVM", node: "Node", chromium: "Chromium" };
+/** Names of the engines, as reports print them. */
+export const TITLES: Record<EngineName, string> = {
+  jvm: "JVM",
+  node: "Node",
+  chromium: "Chromium",
+};
 
 const ROWS: readonly { readonly operation: Operation | "init"; readonly what: string }[] = [
   { operation: "build", what: "Build" },
@@ -48,7 +61,9 @@ export function render(report: Report): string {
       `${whole(about.n)} vectors x 384, M=${SETTINGS.hnswM}, efConstruction=${SETTINGS.hnswEfConstruction}, ` +
         `efSearch=${SETTINGS.hnswEfSearch}`,
     ),
-    colors.dim(`rounds: ${about.rounds}; queries: ${about.queries}; ${about.machine}`),
+    colors.dim(
+      `history: ${about.history ? "on" : "off"}; rounds: ${about.rounds}; queries: ${about.queries}; ${about.machine}`,
+    ),
     ...names.map((name) => colors.dim(`${TITLES[name].padEnd(9)} ${about.runtimes[name]}`)),
     "",
     heading("One call, us unless said: mean, p50, p99, and the mean's ratio to the JVM's"),
@@ -63,22 +78,24 @@ export function render(report: Report): string {
       "Sparse: 19 of 384 values. A clone is both ways in one. Decoding a frame includes\napplying it.",
     ),
     "",
-    heading("Memory with vectors, graph and ids, before history"),
+    heading("Memory with vectors, graph and ids, without what history takes"),
     ...names.map((name) => {
       const memory = report.memory[name]!;
       return (
         `  ${TITLES[name].padEnd(9)} ${whole(memory.bytes_per_vector).padStart(6)} bytes a vector, ` +
-        `${memory.ratio.toFixed(3)} of the raw floats`
+        `${memory.ratio.toFixed(3)} of the raw floats` +
+        (about.history ? colors.dim(`; history ${whole(memory.history_bytes / about.n)} more`) : "")
       );
     }),
     "",
     heading("Bars (Chromium unless said)"),
-    bars(report),
+    barLines(BARS, report.bars),
   ];
   return lines.join("\n");
 }
 
-function table(head: string[], widths: number[], right: number): InstanceType<typeof Table> {
+/** An empty table. */
+export function table(head: string[], widths: number[], right: number): InstanceType<typeof Table> {
   return new Table({
     head,
     colWidths: widths,
@@ -160,22 +177,31 @@ function forms(report: Report, names: readonly EngineName[]): string {
   return out.toString();
 }
 
-function bars(report: Report): string {
-  return BARS.flatMap((bar) => {
-    const figure = report.bars[bar.name];
-    if (figure === undefined) {
-      return [];
-    }
-    const ok = kept(bar, figure);
-    const mark = ok === undefined ? "    " : ok ? colors.green("ok  ") : colors.red("miss");
-    const digits = bar.name === "search_recall" ? 4 : 2;
-    const limit =
-      bar.limit === undefined
-        ? ""
-        : colors.dim(`${bar.atLeast ? "at least" : "at most"} ${bar.limit} ${bar.unit}`);
-    const value = `${figure.toFixed(digits).padStart(8)} ${bar.unit.padEnd(2)}`;
-    return [`  ${mark}  ${bar.what.padEnd(34)} ${value}  ${limit}`.trimEnd()];
-  }).join("\n");
+/** Figures held against their bars, a line each; those that were not measured are left out. */
+export function barLines(bars: readonly Bar[], figures: Readonly<Record<string, number>>): string {
+  return bars
+    .flatMap((bar) => {
+      const figure = figures[bar.name];
+      if (figure === undefined) {
+        return [];
+      }
+      const ok = kept(bar, figure);
+      const mark = ok === undefined ? "    " : ok ? colors.green("ok  ") : colors.red("miss");
+      const show = (value: number): string =>
+        bar.limit !== undefined && bar.limit >= 1000
+          ? whole(value)
+          : value.toFixed(bar.digits ?? 2);
+      const limit =
+        bar.limit === undefined
+          ? ""
+          : colors.dim(
+              `${bar.atLeast ? "at least" : "at most"} ${bar.limit >= 1000 ? whole(bar.limit) : bar.limit} ${bar.unit}`,
+            );
+      return [
+        `  ${mark}  ${bar.what.padEnd(34)} ${show(figure).padStart(8)} ${bar.unit.padEnd(2)}  ${limit}`.trimEnd(),
+      ];
+    })
+    .join("\n");
 }
 
 function maybe(us: number | undefined): string {
@@ -183,7 +209,7 @@ function maybe(us: number | undefined): string {
 }
 
 /** Microseconds with three digits or so; long times in the unit that they say. */
-function time(us: number): string {
+export function time(us: number): string {
   if (us >= 1e5) {
     return `${(us / 1e6).toFixed(2)}s`;
   }

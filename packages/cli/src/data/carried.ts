@@ -64,18 +64,7 @@ export async function readCarried(source: Source): Promise<CarriedData> {
   const changed = new Set(glosses.filter((edit) => edit.kind !== "create").map((edit) => edit.id));
   const oldGlosses = glosses.findIndex((edit) => !changed.has(edit.id));
 
-  const revisionVectors = await readMatrix(source, "revisions-384.f32");
-  const revisions = (await readTable(source, "revisions.tsv", 6)).map(
-    ([, document, version, time, kind, row]): Edit => ({
-      id: `document-${document}`,
-      version: Number(version),
-      kind: kindOf("revisions.tsv", kind!),
-      row: Number(row),
-      text: undefined,
-      time: Number(time),
-    }),
-  );
-  checkStream("revisions.tsv", revisions, revisionVectors);
+  const [revisions, revisionVectors] = await readRevisions(source);
 
   return {
     texts,
@@ -90,6 +79,27 @@ export async function readCarried(source: Source): Promise<CarriedData> {
     revisions,
     revisionVectors,
   };
+}
+
+/**
+ * Reads and checks a stream of revisions: of the carried data, or of the full set.
+ *
+ * @throws Error naming the file and what is wrong with it
+ */
+export async function readRevisions(source: Source): Promise<[readonly Edit[], Matrix]> {
+  const vectors = await readMatrix(source, "revisions-384.f32");
+  const edits = (await readTable(source, "revisions.tsv", 6)).map(
+    ([, document, version, time, kind, row]): Edit => ({
+      id: `document-${document}`,
+      version: Number(version),
+      kind: kindOf("revisions.tsv", kind!),
+      row: Number(row),
+      text: undefined,
+      time: Number(time),
+    }),
+  );
+  checkStream("revisions.tsv", edits, vectors);
+  return [edits, vectors];
 }
 
 /** Id of the text at an index of the base. */

@@ -25,8 +25,25 @@ export function replayedDeltas(data: CarriedData, edits: readonly Edit[]): Vecto
   for (const edit of data.glosses.slice(0, data.oldGlosses)) {
     current.set(edit.id, row(data.glossVectors, edit.row));
   }
+  return withCurrent(
+    edits,
+    (edit) => (edit.time === undefined ? data.glossVectors : data.revisionVectors),
+    current,
+  );
+}
+
+/** A stream of edits as deltas, from the start; otherwise as {@link replayedDeltas}. */
+export function editDeltas(edits: readonly Edit[], vectors: Matrix): VectorDelta[] {
+  return withCurrent(edits, () => vectors, new Map());
+}
+
+function withCurrent(
+  edits: readonly Edit[],
+  vectorsOf: (edit: Edit) => Matrix,
+  current: Map<string, Float32Array>,
+): VectorDelta[] {
   return edits.map((edit) => {
-    const vectors = edit.time === undefined ? data.glossVectors : data.revisionVectors;
+    const vectors = vectorsOf(edit);
     const delta = toDelta(edit, vectors, current.get(edit.id));
     if (edit.kind === "delete") {
       current.delete(edit.id);

@@ -1,3 +1,5 @@
+import { HistoryBench } from "../bench/history-operations.ts";
+import type { HistoryRequest, PresentRequest } from "../bench/history-protocol.ts";
 import { AdrBench } from "../bench/operations.ts";
 import type { OpenRequest, RunRequest } from "../bench/protocol.ts";
 import type { Source } from "../data/source.ts";
@@ -18,6 +20,7 @@ export interface Platform {
 export class Calls {
   readonly #platform: Platform;
   #bench: AdrBench | undefined;
+  #history: HistoryBench | undefined;
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -47,6 +50,17 @@ export class Calls {
         return await this.#opened().run(params as RunRequest);
       case "memory":
         return this.#opened().memory();
+      case "history open": {
+        const { data } = params as { data: string };
+        this.#history = await HistoryBench.open(this.#platform.source(data));
+        return { runtime: this.#platform.runtime };
+      }
+      case "history run":
+        return this.#openedHistory().run(params as HistoryRequest);
+      case "history present":
+        return this.#openedHistory().present(params as PresentRequest);
+      case "history bytes":
+        return this.#openedHistory().bytes();
       default:
         throw new Error(`unknown call ${method}`);
     }
@@ -57,5 +71,12 @@ export class Calls {
       throw new Error("open comes first");
     }
     return this.#bench;
+  }
+
+  #openedHistory(): HistoryBench {
+    if (this.#history === undefined) {
+      throw new Error("history open comes first");
+    }
+    return this.#history;
   }
 }

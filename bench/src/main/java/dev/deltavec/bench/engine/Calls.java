@@ -28,7 +28,9 @@ final class Calls {
       case "init" -> Map.of("us", Operations.init());
       case "open" -> {
         Path data = Path.of(params.path("data").asString());
-        operations = new Operations(data, params.path("n").asInt());
+        operations =
+            new Operations(
+                data, params.path("n").asInt(), params.path("history").asBoolean());
         yield Map.of("runtime", runtime());
       }
       case "run" ->

@@ -27,13 +27,14 @@ final class Operations {
   private static final int K = 10;
   private static final int SPARSE_VALUES = 19;
   private static final int BATCH = 100;
-  private static final int BUILD_BATCH = 250;
+  private static final int BUILD_BATCH = 64;
 
   /** How far an edit moves a value of a vector of unit length. */
   private static final double STEP = 0.02;
 
   private final float[][] base;
   private final float[][] queries;
+  private final boolean history;
   private @Nullable DeltaVectorDB db;
 
   /** What the calls gave: keeps the compiler from leaving them out. */
@@ -43,9 +44,11 @@ final class Operations {
    * Reads the data.
    *
    * @param n vectors of the database
+   * @param history whether the database keeps history
    * @throws IOException if the data cannot be read, or have fewer vectors
    */
-  Operations(Path data, int n) throws IOException {
+  Operations(Path data, int n, boolean history) throws IOException {
+    this.history = history;
     float[][] rows = Matrix.read(data.resolve("wordnet-384-base.f32")).rows();
     if (n > rows.length) {
       throw new IOException(
@@ -138,6 +141,7 @@ final class Operations {
             .hnswM(16)
             .hnswEfConstruction(100)
             .hnswEfSearch(50)
+            .history(history)
             .build();
     batches.forEach(fresh::applyDeltas);
     double us = (System.nanoTime() - start) / 1e3;
@@ -164,7 +168,10 @@ final class Operations {
   /** What the database takes as it stands. */
   Map<String, Object> memory() {
     DeltaStats stats = opened().stats();
-    return Map.of("memoryBytes", stats.memoryBytes(), "mapBytes", stats.mapBytes());
+    return Map.of(
+        "memoryBytes", stats.memoryBytes(),
+        "mapBytes", stats.mapBytes(),
+        "historyBytes", stats.historyBytes());
   }
 
   /**
