@@ -1,11 +1,12 @@
 /**
  * WebAssembly features that the module may use, each with its name in Binaryen and why it is there. All of them are on by
- * default in every supported engine. Binaryen's own `-all` is never used: it turns on proposals that engines refuse.
+ * default in every supported engine; of exception handling only the legacy instructions are, which share Binaryen's name with
+ * try_table. Binaryen's own `-all` is never used: it turns on proposals that engines refuse.
  */
 export const FEATURES: ReadonlyMap<string, string> = new Map([
   ["reference-types", "Java references"],
   ["gc", "Java objects and arrays"],
-  ["exception-handling", "Java exceptions (try_table)"],
+  ["exception-handling", "Java exceptions: try and catch, see exceptions.ts"],
   ["simd", "the kernels"],
   ["bulk-memory", "memory.copy and memory.fill"],
   ["bulk-memory-opt", "part of bulk-memory, a name of its own in Binaryen"],

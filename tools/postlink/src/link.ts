@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "./binaryen.ts";
 import { BINDINGS, EXPORT_BODIES } from "./bindings.ts";
+import { legacyExceptions } from "./exceptions.ts";
 import { featureArguments } from "./features.ts";
 import type { Product } from "./product.ts";
 import {
@@ -55,7 +56,8 @@ const BUFFER_HEAP = 64;
  *
  * Memory layout: TeaVM's static data at 0, the empty buffer heap, then what Java learns as `dataEnd` (a multiple of 64).
  *
- * @throws LinkError if anything is not as expected, {@link FormatError} if the text form is not
+ * @throws LinkError if anything is not as expected, {@link ExceptionFormError} if exceptions are not handled as expected,
+ *   {@link FormatError} if the text form is not
  */
 export function link(input: LinkInput): LinkOutput {
   const { product, workDirectory } = input;
@@ -68,7 +70,8 @@ export function link(input: LinkInput): LinkOutput {
     staticData(input.teavm),
     product,
   );
-  writeFileSync(file("linked.wat"), linked.text);
+  const text = product.exceptions === "try" ? legacyExceptions(linked.text) : linked.text;
+  writeFileSync(file("linked.wat"), text);
   const strip = ["--strip-debug", "--strip-producers", "--strip-target-features"];
   run(
     "wasm-opt",

@@ -11,6 +11,7 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { version } from "./binaryen.ts";
+import { ExceptionFormError } from "./exceptions.ts";
 import { LinkError, link } from "./link.ts";
 import { PRODUCTS } from "./product.ts";
 import { FormatError } from "./wat.ts";
@@ -77,7 +78,10 @@ function main(): void {
 try {
   main();
 } catch (error) {
-  if (!(error instanceof LinkError || error instanceof FormatError)) throw error;
-  console.error(`postlink: ${error.message}`);
+  const isKnown = [LinkError, ExceptionFormError, FormatError].some(
+    (kind) => error instanceof kind,
+  );
+  if (!isKnown) throw error;
+  console.error(`postlink: ${(error as Error).message}`);
   process.exitCode = 1;
 }

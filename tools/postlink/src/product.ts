@@ -8,6 +8,8 @@ export interface Product {
   readonly kernelExports: boolean;
   /** Whether functions keep their names, for profiling. */
   readonly names: boolean;
+  /** How exceptions are handled: by the legacy `try` that all engines have, or by `try_table` as TeaVM writes it. */
+  readonly exceptions: "try" | "try_table";
 }
 
 /** The module that ships. One page less than 4 GiB, so that the end of every region is a number of 32 bits. */
@@ -16,6 +18,7 @@ export const MODULE: Product = {
   maximumPages: 65535,
   kernelExports: false,
   names: false,
+  exceptions: "try",
 };
 
 /** What the tests of the raw module need: the kernels, and a memory that is soon full (16 MiB). */

@@ -260,6 +260,31 @@ test("a module with a foreign export is not passed", () => {
   assert.throws(() => verify(module, MODULE, []), /not ours: four/);
 });
 
+const CATCHING = `(tag $e (param i32))
+  (func $g (param i32)
+    (if (i32.gt_s (local.get 0) (i32.const 4)) (then (throw $e (local.get 0))))
+    (call $g (i32.add (local.get 0) (i32.const 1))))
+  (func (export "dv_f") (result i32)
+    (block $h (result i32) (try_table (catch $e $h) (call $g (i32.const 0))) (unreachable)))`;
+
+/** The module that has been linked last, in text form. */
+function disassembled(): string {
+  return run("wasm-dis", ...featureArguments(), join(directory, "linked.wasm"));
+}
+
+test("the module catches with the legacy try", () => {
+  assert.equal(result(teavm(CATCHING)), 5);
+  const text = disassembled();
+  assert.match(text, /\(try\b/);
+  assert.doesNotMatch(text, /try_table/);
+});
+
+test("try_table stays where the product asks for it", () => {
+  const { module } = linked(teavm(CATCHING), { ...MODULE, exceptions: "try_table" });
+  assert.equal(exportsOf(module).dv_f(), 5);
+  assert.match(disassembled(), /\(try_table\b/);
+});
+
 test("only features that engines have are enabled", () => {
   const later = [
     "custom-descriptors",
@@ -355,6 +380,16 @@ test("the command line fails where the module is too large", () => {
   const { code, text } = cli(...files(), `--out=${join(directory, "large.wasm")}`, "--max-gzip=10");
   assert.equal(code, 1);
   assert.match(text, /are more than the 10 allowed/);
+});
+
+test("the command line fails where exceptions are handled in an unknown way", () => {
+  const args = [...files(), `--out=${join(directory, "exceptions.wasm")}`];
+  const body =
+    '(func (export "dv_f") (result i32) (block $h (try_table (catch_all $h))) (i32.const 7))';
+  writeFileSync(join(directory, "teavm-in.wasm"), teavm(body));
+  const { code, text } = cli(...args);
+  assert.equal(code, 1);
+  assert.match(text, /^postlink: try_table without a catch that is known/);
 });
 
 test("the command line fails for an unknown product", () => {
