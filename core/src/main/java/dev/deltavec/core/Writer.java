@@ -174,7 +174,10 @@ final class Writer implements Subjects {
     if (frame.metadata() != 0) {
       patchMetadata(subject);
     }
-    sequence++;
+    if (++sequence == 0) {
+      throw new DeltaException(
+          ErrorCode.CAPACITY_EXCEEDED, "this replica has no number left for another delta");
+    }
     lastTime = Math.max(lastTime, time);
     if (subject != IdMap.ABSENT) {
       image.setNewest(subject, time);
@@ -528,6 +531,12 @@ final class Writer implements Subjects {
     }
     commit();
     lastTime = Math.max(lastTime, merge.newest());
+    int own = versions.intervals(0);
+    if (own > 0) {
+      // Deltas that this replica issued before it lost its memory came back: their numbers are
+      // taken.
+      sequence = versions.last(0, own - 1);
+    }
   }
 
   @Override

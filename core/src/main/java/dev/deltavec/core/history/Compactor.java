@@ -151,13 +151,13 @@ public final class Compactor {
     for (int i = 0; i < log.arrived(); i++) {
       int entry = log.arrival(i);
       if (entry != 0) {
-        // 48 bits of time, 16 of size in units of 256 bytes, rounded up.
-        times[n++] = log.time(entry) << 16 | Math.min(0xffff, (log.entryBytes(entry) + 255) >>> 8);
+        // 48 bits of time, 16 of size: less than it is at worst, so that enough goes.
+        times[n++] = log.time(entry) << 16 | Math.min(0xffff, log.entryBytes(entry));
       }
     }
     Arrays.sort(times, 0, n);
     for (int i = 0; i < n; i++) {
-      excess -= (times[i] & 0xffff) << 8;
+      excess -= times[i] & 0xffff;
       if (excess <= 0) {
         return (times[i] >>> 16) + 1;
       }

@@ -7,17 +7,32 @@ import java.util.Arrays;
  * intervals. Usually that is one interval from 1, a version vector; gaps are what has not arrived
  * yet.
  *
- * <p>Replicas are numbered from 0 in the order they are first met.
+ * <p>Replicas are numbered from 0 in the order they are first met. Numbers that come out of order
+ * wait in a hash set until there are many, and are then merged into the intervals at one go, so no
+ * order of arrival takes quadratic time.
  */
 public final class Versions {
+  private static final int WAITING_LIMIT = 512;
+
   private long[] replicas = new long[4];
   private int count;
+
+  /** Index of a replica by its number, plus one; open addressing. */
+  private int[] byReplica = new int[16];
 
   /** Of each replica: first and last of each interval, unsigned. */
   private int[][] intervals = new int[4][];
 
   /** Of each replica: how many numbers {@link #intervals} has in use. */
   private int[] used = new int[4];
+
+  /**
+   * Numbers that are not in the intervals yet, plus one: replica index above, sequence below; open
+   * addressing.
+   */
+  private long[] waiting = new long[64];
+
+  private int waitingCount;
 
   /** Returns how many replicas were met. */
   public int count() {
@@ -31,6 +46,7 @@ public final class Versions {
 
   /** Returns how many intervals replica {@code index} has. */
   public int intervals(int index) {
+    settle();
     return used[index] >>> 1;
   }
 
@@ -44,54 +60,79 @@ public final class Versions {
     return intervals[index][(interval << 1) + 1];
   }
 
-  /** Returns the index of a replica, or -1 if it was not met. O(replicas) */
+  /** Returns the index of a replica, or -1 if it was not met. Expected O(1) */
   public int find(long replica) {
-    for (int i = 0; i < count; i++) {
-      if (replicas[i] == replica) {
-        return i;
-      }
-    }
-    return -1;
+    return byReplica[place(byReplica, replica)] - 1;
   }
 
-  /** Returns the index of a replica, met now if it was not before. O(replicas) */
+  /** Returns the index of a replica, met now if it was not before. Expected O(1) */
   public int meet(long replica) {
-    int index = find(replica);
-    if (index >= 0) {
-      return index;
+    int place = place(byReplica, replica);
+    if (byReplica[place] != 0) {
+      return byReplica[place] - 1;
     }
     if (count == replicas.length) {
       replicas = Arrays.copyOf(replicas, count * 2);
       intervals = Arrays.copyOf(intervals, count * 2);
       used = Arrays.copyOf(used, count * 2);
+      int[] larger = new int[count * 8];
+      for (int i = 0; i < count; i++) {
+        larger[place(larger, replicas[i])] = i + 1;
+      }
+      byReplica = larger;
+      place = place(byReplica, replica);
     }
     replicas[count] = replica;
     intervals[count] = new int[4];
     used[count] = 0;
-    return count++;
+    byReplica[place] = ++count;
+    return count - 1;
   }
 
-  /** Returns a copy. O(intervals) */
+  private int place(int[] table, long replica) {
+    int mask = table.length - 1;
+    int i = hash(replica) & mask;
+    while (table[i] != 0 && replicas[table[i] - 1] != replica) {
+      i = i + 1 & mask;
+    }
+    return i;
+  }
+
+  private static int hash(long value) {
+    long h = value * 0x9E3779B97F4A7C15L;
+    return (int) (h >>> 32 ^ h >>> 15);
+  }
+
+  /** Returns a copy. O(replicas + intervals) */
   public Versions copy() {
     Versions copy = new Versions();
     copy.replicas = replicas.clone();
     copy.count = count;
+    copy.byReplica = byReplica.clone();
     copy.intervals = new int[intervals.length][];
     for (int i = 0; i < count; i++) {
       copy.intervals[i] = intervals[i].clone();
     }
     copy.used = used.clone();
+    copy.waiting = waiting.clone();
+    copy.waitingCount = waitingCount;
     return copy;
   }
 
   /** Returns whether a delta was seen. O(log intervals) */
   public boolean contains(int index, int sequence) {
+    return inIntervals(index, sequence)
+        || (waitingCount != 0 && waiting[placeWaiting(key(index, sequence))] != 0);
+  }
+
+  private boolean inIntervals(int index, int sequence) {
     int at = position(index, sequence);
     return at < used[index] && Integer.compareUnsigned(intervals[index][at], sequence) <= 0;
   }
 
   /** Returns the number of deltas seen of a replica. O(intervals) */
   public long seen(int index) {
+    settle();
     long sum = 0;
     for (int i = 0; i < used[index]; i += 2) {
       sum +=
@@ -103,43 +144,123 @@ public final class Versions {
   }
 
   /**
-   * Adds a number; one that is there already changes nothing. O(1) behind the last, else
-   * O(intervals).
+   * Adds a number; one that is there already changes nothing. Amortised O(log intervals), O(1) next
+   * to the last.
    */
   public void add(int index, int sequence) {
-    addRange(index, sequence, sequence);
-  }
-
-  /**
-   * Adds all numbers from {@code first} to {@code last}, of which none may be there unless {@code
-   * first == last}.
-   */
-  public void addRange(int index, int first, int last) {
     int[] list = intervals[index];
     int n = used[index];
-    int at = position(index, first);
-    if (at < n && Integer.compareUnsigned(list[at], first) <= 0) {
+    if (n > 0 && list[n - 1] + 1 == sequence && sequence != 0) {
+      list[n - 1] = sequence;
       return;
     }
-    boolean joinsBefore = at > 0 && list[at - 1] + 1 == first;
-    boolean joinsAfter = at < n && last + 1 == list[at];
-    if (joinsBefore && joinsAfter) {
-      list[at - 1] = list[at + 1];
-      System.arraycopy(list, at + 2, list, at, n - at - 2);
-      used[index] = n - 2;
-    } else if (joinsBefore) {
-      list[at - 1] = last;
-    } else if (joinsAfter) {
-      list[at] = first;
-    } else {
-      if (n == list.length) {
-        list = Arrays.copyOf(list, n * 2);
-        intervals[index] = list;
+    if (n == 0 || Integer.compareUnsigned(list[n - 1], sequence) < 0) {
+      append(index, sequence, sequence);
+      return;
+    }
+    if (inIntervals(index, sequence)) {
+      return;
+    }
+    long key = key(index, sequence);
+    int place = placeWaiting(key);
+    if (waiting[place] == 0) {
+      waiting[place] = key;
+      if (++waitingCount * 2 > waiting.length) {
+        if (waitingCount >= Math.max(WAITING_LIMIT, n)) {
+          settle();
+        } else {
+          rehash();
+        }
       }
-      System.arraycopy(list, at, list, at + 2, n - at);
-      list[at] = first;
-      list[at + 1] = last;
-      used[index] = n + 2;
+    }
+  }
+
+  /** Adds all numbers from {@code first} to {@code last}, which lie behind all that are there. */
+  public void addRange(int index, int first, int last) {
+    int n = used[index];
+    if (n > 0 && intervals[index][n - 1] + 1 == first) {
+      intervals[index][n - 1] = last;
+    } else {
+      append(index, first, last);
+    }
+  }
+
+  private void append(int index, int first, int last) {
+    int n = used[index];
+    if (n == intervals[index].length) {
+      intervals[index] = Arrays.copyOf(intervals[index], n * 2);
+    }
+    intervals[index][n] = first;
+    intervals[index][n + 1] = last;
+    used[index] = n + 2;
+  }
+
+  private static long key(int index, int sequence) {
+    return ((long) index << 32 | sequence & 0xffff_ffffL) + 1;
+  }
+
+  private int placeWaiting(long key) {
+    int mask = waiting.length - 1;
+    int i = hash(key) & mask;
+    while (waiting[i] != 0 && waiting[i] != key) {
+      i = i + 1 & mask;
+    }
+    return i;
+  }
+
+  private void rehash() {
+    long[] old = waiting;
+    waiting = new long[old.length * 2];
+    for (long key : old) {
+      if (key != 0) {
+        waiting[placeWaiting(key)] = key;
+      }
+    }
+  }
+
+  /** Merges what waits into the intervals. O(waiting log waiting + intervals of their replicas) */
+  private void settle() {
+    if (waitingCount == 0) {
+      return;
+    }
+    long[] keys = new long[waitingCount];
+    int n = 0;
+    for (long key : waiting) {
+      if (key != 0) {
+        keys[n++] = key - 1;
+      }
+    }
+    Arrays.fill(waiting, 0);
+    waitingCount = 0;
+    Arrays.sort(keys);
+    for (int from = 0; from < n; ) {
+      int index = (int) (keys[from] >>> 32);
+      int to = from;
+      while (to < n && (int) (keys[to] >>> 32) == index) {
+        to++;
+      }
+      mergeInto(index, keys, from, to);
+      from = to;
+    }
+  }
+
+  private void mergeInto(int index, long[] keys, int from, int to) {
+    int[] old = intervals[index];
+    int oldUsed = used[index];
+    intervals[index] = new int[Math.max(4, oldUsed + 2 * (to - from))];
+    used[index] = 0;
+    int k = from;
+    for (int i = 0; i < oldUsed || k < to; ) {
+      boolean single =
+          i == oldUsed || (k < to && Integer.compareUnsigned((int) keys[k], old[i]) < 0);
+      int first = single ? (int) keys[k] : old[i];
+      int last = single ? first : old[i + 1];
+      if (single) {
+        k++;
+      } else {
+        i += 2;
+      }
+      addRange(index, first, last);
     }
   }
 

@@ -57,44 +57,4 @@ class RiceTest {
       assertThat(end == 0 || end >= target && end <= target + bytes).isTrue();
     }
   }
-
-  @Test
-  void crcIsCastagnolis() {
-    byte[] digits = "123456789".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
-    Generator random = new Generator(3);
-    for (int length : new int[] {0, 1, 7, 8, 9, 64, 1000}) {
-      java.util.zip.CRC32C reference = new java.util.zip.CRC32C();
-      for (int i = 0; i < length; i++) {
-        byte b = length == 9 ? digits[i] : (byte) random.below(256);
-        memory.putByte(target + i, b);
-        reference.update(b);
-      }
-      assertThat(Crc32c.of(memory, target, length)).isEqualTo((int) reference.getValue());
-    }
-    assertThat(Crc32c.of(memory, target, 0)).isZero();
-  }
-
-  @Test
-  void versionsHoldAnySetOfNumbers() {
-    for (long seed = 0; seed < 200; seed++) {
-      Generator random = new Generator(seed);
-      Versions versions = new Versions();
-      int index = versions.meet(42);
-      java.util.TreeSet<Integer> model = new java.util.TreeSet<>(Integer::compareUnsigned);
-      for (int i = 0; i < 200; i++) {
-        int number = random.chance(5) ? -1 - random.below(3) : 1 + random.below(120);
-        versions.add(index, number);
-        model.add(number);
-      }
-      assertThat(versions.seen(index)).isEqualTo(model.size());
-      for (int number = -5; number < 130; number++) {
-        assertThat(versions.contains(index, number))
-            .as("%d, seed %d", number, seed)
-            .isEqualTo(model.contains(number));
-      }
-      for (int i = 1; i < versions.intervals(index); i++) {
-        assertThat(versions.last(index, i - 1) + 1).isNotEqualTo(versions.first(index, i));
-      }
-    }
-  }
 }
