@@ -167,6 +167,6 @@ test("on an engine that lacks features init is UNSUPPORTED_PLATFORM and loads no
     WebAssembly.validate = () => false;
     report([await codeOf(() => init(origin + "/deltavec.wasm")), fetched])`)) as [string[], number];
   assert.equal(result[0][0], "UNSUPPORTED_PLATFORM");
-  assert.match(result[0][1], /WasmGC.*SIMD.*try_table/);
+  assert.match(result[0][1], /WasmGC.*SIMD.*exceptions/);
   assert.equal(result[1], 0);
 });
