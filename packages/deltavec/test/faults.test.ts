@@ -20,7 +20,18 @@ const FAULTY = `(module
   (func (export "dv_search") (param i32 i32 i32 i32 i32) (result i32) (i32.const -99))
   (func (export "dv_ids") (param i32 i32 i32) (result i32) (i32.div_u (i32.const 1) (i32.const 0)))
   (func (export "dv_stats") (param i32) (result i32) (i32.const 0))
-  (func (export "dv_digest") (param i32) (result i32) (unreachable)))`;
+  (func (export "dv_digest") (param i32) (result i32) (unreachable))
+  (func (export "dv_vector_at") (param i32 i32 i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_metadata_at") (param i32 i32 i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_search_at") (param i32 i32 i32 i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_chain") (param i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_arrived") (param i32) (result i32) (i32.const 0))
+  (func (export "dv_read") (param i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_merge") (param i32 i32 i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_cursor") (param i32) (result i32) (unreachable))
+  (func (export "dv_since") (param i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_compact") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_rollback_to") (param i32 i32 i32 i32 i32 i32) (result i32) (unreachable)))`;
 
 before(async () => {
   const module = binaryen.parseText(FAULTY);
@@ -46,6 +57,15 @@ const faults: [string, (db: DeltaVectorDB) => unknown, new (...args: never[]) =>
     RangeError,
   ],
   ["search", (db) => db.search(new Float32Array(384), 1), Error],
+  ["getVectorAt", (db) => db.getVectorAt("a", new Date()), WebAssembly.RuntimeError],
+  ["getMetadataAt", (db) => db.getMetadataAt("a", new Date()), WebAssembly.RuntimeError],
+  ["searchAt", (db) => db.searchAt(new Float32Array(384), 1, new Date()), WebAssembly.RuntimeError],
+  ["getDeltaChain", (db) => db.getDeltaChain("a"), WebAssembly.RuntimeError],
+  ["merge", (db) => db.merge(new Uint8Array(3)), WebAssembly.RuntimeError],
+  ["cursor", (db) => db.cursor(), WebAssembly.RuntimeError],
+  ["deltasSince", (db) => db.deltasSince(), WebAssembly.RuntimeError],
+  ["compact", (db) => db.compact(), WebAssembly.RuntimeError],
+  ["rollbackTo", (db) => db.rollbackTo("a", "0".repeat(26)), WebAssembly.RuntimeError],
 ];
 
 for (const [name, call, kind] of faults) {
@@ -68,3 +88,10 @@ for (const [name, call, kind] of faults) {
     assert.equal(other.stats().size, 0);
   });
 }
+
+test("a fault ends an iteration that waits for a delta", async () => {
+  const db = new DeltaVectorDB();
+  const next = db.deltas().next();
+  assert.throws(() => db.has("a"), { code: "CLOSED" });
+  await assert.rejects(next, { code: "CLOSED", message: /internal fault/ });
+});

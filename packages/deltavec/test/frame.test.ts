@@ -7,9 +7,9 @@ import type { DeltaOperation, VectorDelta } from "../src/types.ts";
 import { PlainBlock, readFrames } from "./support/frames.ts";
 
 /** Writes deltas as frames one behind the other. */
-function write(deltas: readonly VectorDelta[], room = 16): Uint8Array {
+function write(deltas: readonly VectorDelta[], room = 16, compression = true): Uint8Array {
   const block = new PlainBlock(room);
-  const writer = new FrameWriter(block);
+  const writer = new FrameWriter(block, { compression, grid: 0 });
   writer.begin();
   deltas.forEach((delta, i) => {
     writer.append(delta, i, undefined);
@@ -64,6 +64,31 @@ const GOLDEN: [string, VectorDelta, string][] = [
     "15 00 00 01 00 00 00 00 02 01 61 01 ff ff ff ff 0f 00 00 80 3f",
   ],
   [
+    "sparse: as runs, where that is shorter",
+    {
+      vectorId: "a",
+      operation: {
+        type: "sparse",
+        indices: Uint32Array.of(2, 3, 4, 5, 300),
+        values: Float32Array.of(1, 2, 3, 4, 5),
+      },
+    },
+    "25 00 00 01 00 00 00 00 07 01 61 02 02 03 a6 02 00 " +
+      "00 00 80 3f 00 00 00 40 00 00 40 40 00 00 80 40 00 00 a0 40",
+  ],
+  [
+    "sparse: as distances, where runs are no shorter",
+    {
+      vectorId: "a",
+      operation: {
+        type: "sparse",
+        indices: Uint32Array.of(2, 3),
+        values: Float32Array.of(1, 2),
+      },
+    },
+    "16 00 00 01 00 00 00 00 02 01 61 02 02 00 00 00 80 3f 00 00 00 40",
+  ],
+  [
     "sparse of nothing",
     {
       vectorId: "a",
@@ -103,6 +128,21 @@ for (const [name, delta, bytes] of GOLDEN) {
   });
 }
 
+test("without compression a sparse delta is never written as runs", () => {
+  const operation: DeltaOperation = {
+    type: "sparse",
+    indices: Uint32Array.of(2, 3, 4, 5),
+    values: Float32Array.of(1, 2, 3, 4),
+  };
+  assert.deepEqual(
+    [...write([{ vectorId: "a", operation }], 16, false)],
+    hex(
+      "20 00 00 01 00 00 00 00 02 01 61 04 02 00 00 00 " +
+        "00 00 80 3f 00 00 00 40 00 00 40 40 00 00 80 40",
+    ),
+  );
+});
+
 test("frames follow each other without a gap", () => {
   const all = GOLDEN.map(([, delta]) => delta);
   const bytes = GOLDEN.flatMap(([, , text]) => hex(text));
@@ -124,7 +164,7 @@ test("the floats of a single dense delta are aligned, whatever the id's length",
   for (let n = 1; n < 200; n++) {
     for (const timestamp of [undefined, new Date(0)]) {
       const block = new PlainBlock(10_000);
-      const writer = new FrameWriter(block);
+      const writer = new FrameWriter(block, { compression: true, grid: 0 });
       writer.begin();
       const operation = { type: "dense" as const, vector: new Float32Array(384).fill(1) };
       const vectorId = "x".repeat(n);
@@ -152,6 +192,24 @@ const size = fc.oneof(fc.nat(5), fc.nat(300));
 const operation: fc.Arbitrary<DeltaOperation> = fc.oneof(
   size.chain(floats).map((vector): DeltaOperation => ({ type: "create", vector })),
   size.chain(floats).map((vector): DeltaOperation => ({ type: "dense", vector })),
+  // Runs, their ends a little worn.
+  fc
+    .tuple(
+      fc.uniqueArray(fc.nat(40), { minLength: 1, maxLength: 5 }),
+      fc.nat(200),
+      fc.uniqueArray(fc.nat(300), { maxLength: 20 }),
+    )
+    .map(([starts, length, more]) => [
+      ...new Set([
+        ...starts.flatMap((start) => Array.from({ length }, (_, i) => 400 * start + i)),
+        ...more,
+      ]),
+    ])
+    .chain((list) =>
+      floats(list.length).map(
+        (values): DeltaOperation => ({ type: "sparse", indices: Uint32Array.from(list), values }),
+      ),
+    ),
   fc
     .uniqueArray(fc.oneof(fc.nat(200), fc.nat(70_000), fc.nat(2 ** 32 - 1)), { maxLength: 100 })
     .chain((list) =>
@@ -206,7 +264,15 @@ test("any delta is read back as it was written", () => {
           metadata: metadata === undefined ? undefined : JSON.stringify(metadata),
         };
       });
-      assert.deepEqual(readFrames(write(list)), expected);
+      const plain = readFrames(write(list, 16, false));
+      assert.deepEqual(plain, expected);
+      assert.deepEqual(
+        readFrames(write(list)).map((frame) => ({
+          ...frame,
+          kind: frame.kind === 7 ? 2 : frame.kind,
+        })),
+        expected,
+      );
     }),
     { numRuns: 300 },
   );

@@ -73,7 +73,7 @@ const SEED = Number(DELTAVEC_SEED);
 
 function frames(deltas: readonly VectorDelta[]): Uint8Array {
   const block = new PlainBlock(64);
-  const writer = new FrameWriter(block);
+  const writer = new FrameWriter(block, { compression: true, grid: 0 });
   writer.begin();
   deltas.forEach((delta, i) => {
     writer.append(delta, i, undefined);

@@ -54,7 +54,7 @@ test("the module takes at most 45 KB gzip", (t) => {
 test("deltavec/slim does not contain the module", async (t) => {
   const size = gzip(await bundled('export * from "deltavec/slim"'));
   t.diagnostic(`slim, bundled and minified: ${size} bytes gzip`);
-  assert.ok(size <= 12_000, `${size} bytes`);
+  assert.ok(size <= 16_000, `${size} bytes`);
 });
 
 test("the bundled module is the one beside it", async () => {

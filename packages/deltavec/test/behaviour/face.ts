@@ -1,7 +1,15 @@
 import type {
+  CompactionStats,
+  CompactOptions,
+  DeltaChain,
   DeltaDBOptions,
   DeltaEvent,
+  DeltaEventListener,
+  DeltaListenerOptions,
   DeltaStats,
+  FeedOptions,
+  FollowOptions,
+  MergeResult,
   SearchResult,
   VectorDelta,
 } from "../../src/types.ts";
@@ -20,13 +28,30 @@ export interface Face {
   has(id: string): Awaitable<boolean>;
   ids(): Awaitable<Iterable<string>>;
   readonly size: Awaitable<number>;
+  readonly position: Awaitable<number>;
   search(query: Float32Array, k: number): Awaitable<SearchResult[]>;
   stats(): Awaitable<DeltaStats>;
   stateDigest(): Awaitable<string>;
+  getVectorAt(id: string, timestamp: Date): Awaitable<Float32Array | null>;
+  getMetadataAt(id: string, timestamp: Date): Awaitable<Record<string, unknown> | null>;
+  searchAt(query: Float32Array, k: number, timestamp: Date): Awaitable<SearchResult[]>;
+  getDeltaChain(id: string): Awaitable<DeltaChain>;
+  merge(bytes: Uint8Array): Awaitable<MergeResult>;
+  cursor(): Awaitable<Uint8Array>;
+  deltasSince(cursor?: Uint8Array): Awaitable<Uint8Array>;
+  compact(options?: CompactOptions): Awaitable<CompactionStats>;
+  rollbackTo(id: string, deltaId: string): Awaitable<string[]>;
   close(): Awaitable<void>;
   /** Only where the face is in the same process as the database. */
   getVectorView?(id: string): Float32Array | null;
-  onDelta?(callback: (delta: DeltaEvent) => void): () => void;
+  onDelta?(callback: (delta: DeltaEvent) => void, options?: FeedOptions): () => void;
+  deltas?(options?: FollowOptions): AsyncIterableIterator<DeltaEvent, undefined, void>;
+  addEventListener?(
+    type: "delta",
+    listener: DeltaEventListener<never> | null,
+    options?: DeltaListenerOptions | boolean,
+  ): void;
+  removeEventListener?(type: "delta", listener: DeltaEventListener<never> | null): void;
 }
 
 /** Makes an empty database. */

@@ -49,7 +49,7 @@ export function lifecycle({ test, open }: Bench): void {
   });
 
   test("thousands of vectors that come and go leave nothing behind", async () => {
-    const db = await open({ dimensions: 16 });
+    const db = await open({ dimensions: 16, history: false });
     const empty = await db.stateDigest();
     let bytes = 0;
     for (let round = 0; round < 6; round++) {
@@ -100,7 +100,7 @@ export function lifecycle({ test, open }: Bench): void {
   });
 
   test("stats counts vectors, deltas and bytes", async () => {
-    const db = await open({ dimensions: 20 });
+    const db = await open({ dimensions: 20, checkpointInterval: 2 });
     const vector = Array<number>(20).fill(1);
     await db.applyDeltas([create("a", ...vector), create("b", ...vector), scale("a", 2)]);
     await db.applyDelta(remove("b"));
@@ -115,6 +115,13 @@ export function lifecycle({ test, open }: Bench): void {
     check(stats.usedBytes <= stats.memoryBytes, `memoryBytes is ${stats.memoryBytes}`);
     check(stats.mapBytes > 0, `mapBytes is ${stats.mapBytes}`);
     check(Number.isInteger(stats.maxLevel), `maxLevel is ${stats.maxLevel}`);
+    same([stats.historyDeltas, stats.checkpoints], [4, 1], "deltas and checkpoints in the log");
+    check(stats.checkpointBytes >= 80, `checkpointBytes is ${stats.checkpointBytes}`);
+    check(
+      stats.historyBytes > stats.checkpointBytes + 160,
+      `historyBytes is ${stats.historyBytes}`,
+    );
+    check(stats.historyBytes <= stats.usedBytes, `usedBytes is ${stats.usedBytes}`);
   });
 
   test("two databases know nothing of each other", async () => {
@@ -179,6 +186,16 @@ export function lifecycle({ test, open }: Bench): void {
     ["search", (db) => db.search(Float32Array.of(1), 1)],
     ["stats", (db) => db.stats()],
     ["stateDigest", (db) => db.stateDigest()],
+    ["position", (db) => db.position],
+    ["getVectorAt", (db) => db.getVectorAt("a", new Date())],
+    ["getMetadataAt", (db) => db.getMetadataAt("a", new Date())],
+    ["searchAt", (db) => db.searchAt(Float32Array.of(1), 1, new Date())],
+    ["getDeltaChain", (db) => db.getDeltaChain("a")],
+    ["merge", (db) => db.merge(new Uint8Array(0))],
+    ["cursor", (db) => db.cursor()],
+    ["deltasSince", (db) => db.deltasSince()],
+    ["compact", (db) => db.compact()],
+    ["rollbackTo", (db) => db.rollbackTo("a", "0".repeat(26))],
   ];
   for (const [name, call] of calls) {
     test(`${name} after close is CLOSED`, async () => {

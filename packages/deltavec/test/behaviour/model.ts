@@ -25,7 +25,8 @@ interface Refusal {
 
 type Json = Record<string, unknown>;
 
-function mergePatch(target: unknown, patch: unknown): unknown {
+/** What RFC 7396 says. */
+export function mergePatch(target: unknown, patch: unknown): unknown {
   if (typeof patch !== "object" || patch === null || Array.isArray(patch)) {
     return patch;
   }

@@ -32,7 +32,7 @@ export function subscriptions({ test, open }: Bench): void {
     }
     same(
       seen,
-      deltas.map((delta, i) => ({ ...delta, deltaId: ids[i] })),
+      deltas.map((delta, i) => ({ ...delta, deltaId: ids[i], origin: "local", position: i })),
       "events",
     );
   });

@@ -1,10 +1,14 @@
 import { badInput } from "./bad-input.ts";
 import type { Bench, Face, Harness, Open } from "./face.ts";
+import { feeds } from "./feeds.ts";
 import { garbage } from "./garbage.ts";
+import { history } from "./history.ts";
+import { historyModel } from "./history-model.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { metadata } from "./metadata.ts";
 import { model } from "./model.ts";
 import { operations } from "./operations.ts";
+import { replicas } from "./replicas.ts";
 import { search } from "./search.ts";
 import { subscriptions } from "./subscriptions.ts";
 import { views } from "./views.ts";
@@ -50,10 +54,14 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
   badInput(bench, options.typed ?? false);
   if (!options.remote) {
     subscriptions(bench);
+    feeds(bench);
     views(bench);
     garbage(bench, options.runs ?? 100);
   }
   search(bench);
   lifecycle(bench);
+  history(bench);
+  replicas(bench);
   model(bench, options.runs ?? 100);
+  historyModel(bench, options.runs ?? 100);
 }

@@ -103,6 +103,18 @@ function readFrame(view: DataView): Frame {
       floats = list(count);
       break;
     }
+    case 7: {
+      const runs = varint();
+      for (let i = 0, least = 0; i < runs; i++) {
+        const first = least + varint();
+        least = first + 1 + varint();
+        for (let index = first; index < least; index++) {
+          indices.push(index);
+        }
+      }
+      floats = list(indices.length);
+      break;
+    }
     case 4:
     case 5:
       floats = list(1);
