@@ -34,6 +34,9 @@ public final class Versions {
 
   private int waitingCount;
 
+  /** How many numbers all intervals have in use. */
+  private int usedByAll;
+
   /** Returns how many replicas were met. */
   public int count() {
     return count;
@@ -116,6 +119,7 @@ public final class Versions {
     copy.used = used.clone();
     copy.waiting = waiting.clone();
     copy.waitingCount = waitingCount;
+    copy.usedByAll = usedByAll;
     return copy;
   }
 
@@ -166,7 +170,7 @@ public final class Versions {
     if (waiting[place] == 0) {
       waiting[place] = key;
       if (++waitingCount * 2 > waiting.length) {
-        if (waitingCount >= Math.max(WAITING_LIMIT, n)) {
+        if (waitingCount >= Math.max(WAITING_LIMIT, usedByAll)) {
           settle();
         } else {
           rehash();
@@ -193,6 +197,7 @@ public final class Versions {
     intervals[index][n] = first;
     intervals[index][n + 1] = last;
     used[index] = n + 2;
+    usedByAll += 2;
   }
 
   private static long key(int index, int sequence) {
@@ -249,6 +254,7 @@ public final class Versions {
     int oldUsed = used[index];
     intervals[index] = new int[Math.max(4, oldUsed + 2 * (to - from))];
     used[index] = 0;
+    usedByAll -= oldUsed;
     int k = from;
     for (int i = 0; i < oldUsed || k < to; ) {
       boolean single =
