@@ -1,0 +1,149 @@
+// The golden files of version 1, which the core's tests hold, too: read as they are, refused with any damage.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { type DeltaError, type DeltaErrorCode, DeltaVectorDB, init } from "deltavec";
+import { PACKAGE } from "./support/process.ts";
+
+before(() => init());
+
+const DIMENSIONS = 6;
+const NOW = 1_800_000_000_000;
+
+function golden(name: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(readFileSync(join(PACKAGE, "../../core/src/test/resources/golden", name)));
+}
+
+function open(grid: number): DeltaVectorDB {
+  return new DeltaVectorDB({
+    dimensions: DIMENSIONS,
+    checkpointInterval: 3,
+    precision: grid === 0 ? null : { grid },
+    replicaId: "000000000005",
+    now: () => NOW,
+  });
+}
+
+/** The ends of all frames. */
+function ends(stream: Uint8Array): Set<number> {
+  const found = new Set<number>();
+  for (let at = 0; at < stream.length; found.add(at)) {
+    at += stream[at] | (stream[at + 1] << 8) | (stream[at + 2] << 16);
+  }
+  return found;
+}
+
+/** Checks that a call is refused with one of some codes, and that nothing has changed. */
+function refuses(
+  db: DeltaVectorDB,
+  call: () => unknown,
+  codes: readonly DeltaErrorCode[],
+  message: RegExp,
+  what: string,
+): void {
+  const before = [db.stateDigest(), db.position, db.stats().historyBytes];
+  assert.throws(
+    call,
+    ({ code, message: text }: DeltaError) => codes.includes(code) && message.test(text),
+    what,
+  );
+  assert.deepEqual([db.stateDigest(), db.position, db.stats().historyBytes], before, what);
+}
+
+for (const [name, grid] of [
+  ["stream-v1.bin", 0],
+  ["stream-grid-v1.bin", 256],
+] as const) {
+  test(`${name} is read, and written again as it is`, () => {
+    const stream = golden(name);
+    const db = open(grid);
+    const { merged, duplicates, rejected } = db.merge(stream);
+    assert.deepEqual([merged, duplicates, rejected.count], [db.position, 0, 0]);
+    assert.deepEqual(db.deltasSince(), stream);
+    assert.equal(db.merge(stream).duplicates, merged);
+    assert.deepEqual([...db.ids()].sort(), ["first", "zweiter é"]);
+    assert.deepEqual(db.getMetadata("zweiter é"), { title: "Zwei", tags: [1, 2] });
+    assert.equal(db.getDeltaChain("third").deltas.length, 2);
+  });
+
+  test(`${name}: every truncation within a frame is refused`, () => {
+    const stream = golden(name);
+    const whole = ends(stream);
+    const db = open(grid);
+    for (let length = 1; length < stream.length; length++) {
+      if (!whole.has(length)) {
+        const call = () => db.merge(stream.subarray(0, length));
+        refuses(db, call, ["CORRUPT_DATA"], /at byte \d+/, `${length} bytes`);
+      }
+    }
+    assert.ok(db.merge(stream).merged > 0);
+  });
+
+  test(`${name}: every flipped bit is found`, () => {
+    const stream = golden(name);
+    const db = open(grid);
+    for (let bit = 0; bit < 8 * stream.length; bit++) {
+      const wrong = stream.slice();
+      wrong[bit >>> 3] ^= 1 << (bit & 7);
+      refuses(
+        db,
+        () => db.merge(wrong),
+        ["CORRUPT_DATA", "UNSUPPORTED_VERSION"],
+        /at byte \d+/,
+        `bit ${bit}`,
+      );
+    }
+    assert.ok(db.merge(stream).merged > 0);
+  });
+
+  test(`${name}: a later version is refused, wherever it begins`, () => {
+    const stream = golden(name);
+    const db = open(grid);
+    for (const start of [0, ...ends(stream)]) {
+      if (start < stream.length) {
+        const later = stream.slice();
+        later[start + 3] = 2;
+        const message = new RegExp(`at byte ${start} has version 2`);
+        refuses(db, () => db.merge(later), ["UNSUPPORTED_VERSION"], message, `frame at ${start}`);
+      }
+    }
+  });
+
+  test(`${name}: a stream that lost frames is refused or merged, never half`, () => {
+    const stream = golden(name);
+    const starts = [0, ...ends(stream)];
+    for (let i = 0; i + 1 < starts.length; i++) {
+      const db = open(grid);
+      const lost = Uint8Array.of(
+        ...stream.subarray(0, starts[i]),
+        ...stream.subarray(starts[i + 1]),
+      );
+      try {
+        db.merge(lost);
+      } catch (error) {
+        assert.equal((error as DeltaError).code, "CORRUPT_DATA");
+        assert.equal(db.position, 0);
+        assert.equal(db.size, 0);
+      }
+    }
+  });
+
+  test(`${name}: the cursor fits, and every truncation and flipped bit of it is found`, () => {
+    const db = open(grid);
+    db.merge(golden(name));
+    const cursor = golden("cursor-v1.bin");
+    const rest = db.deltasSince(cursor).length;
+    assert.ok(rest < 20, `${rest} bytes are said to be missing`);
+    for (let length = 0; length < cursor.length; length++) {
+      const call = () => db.deltasSince(cursor.subarray(0, length));
+      refuses(db, call, ["CORRUPT_DATA"], /cursor/, `${length} bytes`);
+    }
+    for (let bit = 0; bit < 8 * cursor.length; bit++) {
+      const wrong = cursor.slice();
+      wrong[bit >>> 3] ^= 1 << (bit & 7);
+      const call = () => db.deltasSince(wrong);
+      refuses(db, call, ["CORRUPT_DATA", "UNSUPPORTED_VERSION"], /cursor/, `bit ${bit}`);
+    }
+  });
+}
