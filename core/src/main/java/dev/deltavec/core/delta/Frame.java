@@ -65,6 +65,12 @@ public final class Frame {
   /** Flag: values are integers on a grid. */
   public static final int GRID = 128;
 
+  /**
+   * The longest merge patch that linked frames refer to; so a small stream cannot stand for much
+   * memory.
+   */
+  public static final int MAX_SHARED_PATCH_BYTES = 256;
+
   /** The largest number on a grid, so that floats hold it and its neighbours apart. */
   public static final int MAX_CODE = 1 << 22;
 

@@ -341,7 +341,7 @@ public final class FrameReader {
     metadataBytes = varint();
     if (metadataBytes != 0 || !linked) {
       metadata = take(metadataBytes);
-      if (linked) {
+      if (linked && metadataBytes <= Frame.MAX_SHARED_PATCH_BYTES) {
         if (knownPatchCount == knownPatches.length) {
           int room = Math.max(16, knownPatchCount * 2);
           knownPatches = Arrays.copyOf(knownPatches, room);

@@ -307,7 +307,9 @@ public final class Replica {
     int payload = reader.payloadEnd() - reader.body();
     memory.copy(reader.body(), at, payload);
     at += payload;
-    int patch = reader.metadata() == 0 ? 0 : patchNumber();
+    boolean shared =
+        reader.metadata() != 0 && reader.metadataBytes() <= Frame.MAX_SHARED_PATCH_BYTES;
+    int patch = shared ? patchNumber() : 0;
     if (patch > 0) {
       memory.putByte(at, (byte) 0);
       at = DeltaLog.putVarint(memory, at + 1, patch);
