@@ -233,6 +233,16 @@ public final class Database implements AutoCloseable {
         : idMap.find(id, idBytes, idMap.hash(id, idBytes));
   }
 
+  private DeltaException notFound(int id, int idBytes) {
+    boolean isId =
+        idBytes >= 1
+            && idBytes <= Frame.MAX_ID_BYTES
+            && Utf8.firstMalformed(memory, id, idBytes) < 0;
+    return new DeltaException(
+        ErrorCode.VECTOR_NOT_FOUND,
+        "there is no vector \"" + (isId ? Utf8.decode(memory, id, idBytes) : "\ufffd") + "\"");
+  }
+
   /**
    * Finds a vector. O(id)
    *
@@ -608,9 +618,7 @@ public final class Database implements AutoCloseable {
     if (id != 0) {
       int subject = subjectOf(id, idBytes);
       if (subject == IdMap.ABSENT) {
-        throw new DeltaException(
-            ErrorCode.VECTOR_NOT_FOUND,
-            "there is no vector \"" + Utf8.decode(memory, id, idBytes) + "\"");
+        throw notFound(id, idBytes);
       }
       compactor.compact(subject, before, keepLast, false);
     } else {
@@ -663,9 +671,7 @@ public final class Database implements AutoCloseable {
     Past p = requirePast();
     int subject = subjectOf(id, idBytes);
     if (subject == IdMap.ABSENT) {
-      throw new DeltaException(
-          ErrorCode.VECTOR_NOT_FOUND,
-          "there is no vector \"" + Utf8.decode(memory, id, idBytes) + "\"");
+      throw notFound(id, idBytes);
     }
     p.history().find(subject, time, sequence, replica);
     boolean alive = p.history().compose(subject, time, sequence, replica);
