@@ -56,6 +56,15 @@ for (const engine of ["node", "chromium", "jvm"] as const) {
       assert.ok(!after![6]!.some(({ id }) => id === atheism));
     });
 
+    it("finds in the past what an edit took, with its vector", () => {
+      const [{ then, now, deltas, same }] = of(events, "past") as [Event<"past">];
+      const [before] = of(events, "answers").map(({ answers }) => answers);
+      assert.equal(then[0]!.id, before![6]![0]!.id);
+      assert.notEqual(now[0]!.id, then[0]!.id);
+      assert.equal(deltas, 2);
+      assert.ok(same);
+    });
+
     it("reports progress up to the last edit", () => {
       const { done, total, live } = of(events, "progress").at(-1)!;
       assert.equal(done, EDITS);
@@ -81,6 +90,7 @@ describe("deltavec demo", () => {
       out,
       /the first African-American president\n.*before.*\n.*\n.*after .*Obama: 44th/,
     );
+    assert.match(out, /then .*atheism: .*deleted\n.*now /);
     assert.match(out, /recall@10/);
     assert.match(out, /Bytes of a delta/);
     assert.ok(!out.includes("\u001b"));

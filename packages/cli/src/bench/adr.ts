@@ -175,7 +175,7 @@ function summarizeAll(
     }
     engines[name] = summaries;
     const { memoryBytes, mapBytes, historyBytes } = own.memory!;
-    const present = memoryBytes + mapBytes - historyBytes;
+    const present = memoryBytes + mapBytes;
     memory[name] = {
       total_bytes: present,
       bytes_per_vector: present / n,

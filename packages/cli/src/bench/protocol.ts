@@ -70,11 +70,11 @@ export interface RunResult {
 
 /** What a database takes. */
 export interface Memory {
-  /** Bytes that the platform granted. */
+  /** Bytes that the platform granted to a database without history. */
   readonly memoryBytes: number;
   /** Bytes outside of these: the map from ids to vectors. */
   readonly mapBytes: number;
-  /** Bytes of `memoryBytes` that history takes, checkpoints included. */
+  /** Bytes that it granted to the one with history on top of these. */
   readonly historyBytes: number;
 }
 

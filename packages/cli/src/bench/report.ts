@@ -5,7 +5,7 @@ import { BARS, type Bar, type EngineSummaries, kept, TABLE } from "./bars.ts";
 import { BUILD_BATCH, type Operation, SETTINGS } from "./protocol.ts";
 import type { Sizes } from "./sizes.ts";
 
-/** What a database of all vectors takes, without its history, and the history. */
+/** What a database of all vectors takes without history, and what history adds. */
 export interface MemoryFigures {
   readonly total_bytes: number;
   readonly bytes_per_vector: number;
@@ -78,13 +78,15 @@ export function render(report: Report): string {
       "Sparse: 19 of 384 values. A clone is both ways in one. Decoding a frame includes\napplying it.",
     ),
     "",
-    heading("Memory with vectors, graph and ids, without what history takes"),
+    heading("Memory with vectors, graph and ids, before history"),
     ...names.map((name) => {
       const memory = report.memory[name]!;
       return (
-        `  ${TITLES[name].padEnd(9)} ${whole(memory.bytes_per_vector).padStart(6)} bytes a vector, ` +
+        `  ${TITLES[name].padEnd(9)} ${whole(memory.bytes_per_vector).padStart(6)} B a vector, ` +
         `${memory.ratio.toFixed(3)} of the raw floats` +
-        (about.history ? colors.dim(`; history ${whole(memory.history_bytes / about.n)} more`) : "")
+        (about.history
+          ? colors.dim(`; history ${whole(memory.history_bytes / about.n)} B more`)
+          : "")
       );
     }),
     "",

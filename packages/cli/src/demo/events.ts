@@ -36,6 +36,20 @@ export type DemoEvent =
       readonly recall: number;
       readonly searchUs: number;
     }
+  /** The answer to a question as it was before the edits, read from history, and its first hit's vector. */
+  | {
+      readonly type: "past";
+      readonly question: number;
+      readonly then: readonly Hit[];
+      readonly now: readonly Hit[];
+      /** Deltas of the first hit of `then`, up to now. */
+      readonly deltas: number;
+      /** Whether its vector as it was is the one that it began with, to the bit. */
+      readonly same: boolean;
+      /** What `searchAt` and `getVectorAt` took. */
+      readonly searchUs: number;
+      readonly getUs: number;
+    }
   | {
       readonly type: "done";
       readonly creates: KindTiming;
@@ -65,5 +79,7 @@ export const K = 10;
 export const SEARCH_EVERY = 10;
 /** Edits between two reports of progress. */
 export const REPORT_EVERY = 20;
+/** The question whose answer is looked up in the past, too. */
+export const PAST_QUESTION = 6;
 /** Queries whose results are printed at the end. */
 export const EXAMPLES: readonly number[] = [1, 24, 63];

@@ -2,7 +2,15 @@ import { DeltaVectorDB, init } from "deltavec";
 import { readCarried } from "../data/carried.ts";
 import { DIMENSIONS, row, type Source } from "../data/source.ts";
 import { replayedDeltas, replayedEdits, startingDeltas } from "./deltas.ts";
-import { type DemoEvent, EXAMPLES, type Hit, K, REPORT_EVERY, SEARCH_EVERY } from "./events.ts";
+import {
+  type DemoEvent,
+  EXAMPLES,
+  type Hit,
+  K,
+  PAST_QUESTION,
+  REPORT_EVERY,
+  SEARCH_EVERY,
+} from "./events.ts";
 import { ExactSearch, recall } from "./exact.ts";
 
 /** Vectors in one call while loading. */
@@ -39,6 +47,7 @@ export async function runDemo(
     db.applyDeltas(starting.slice(i, i + BATCH));
   }
   await emit({ type: "loaded", vectors: db.size, ms: performance.now() - beforeLoad });
+  const beforeEdits = new Date();
   for (const delta of starting) {
     follow(exact, delta);
   }
@@ -105,6 +114,7 @@ export async function runDemo(
   }
 
   await emit({ type: "answers", when: "after", answers: answer() });
+  await emit(past(db, row(data.questions, PAST_QUESTION), beforeEdits, starting));
   await emit({
     type: "done",
     creates: timing.create,
@@ -116,6 +126,33 @@ export async function runDemo(
     digest: db.stateDigest(),
     examples: EXAMPLES.map((query) => ({ query, hits: db.search(queries[query]!, 3) })),
   });
+}
+
+/** Reads the past: what a query found at a time, and the vector of its first hit as it was. */
+function past(
+  db: DeltaVectorDB,
+  query: Float32Array,
+  time: Date,
+  starting: readonly AnyDelta[],
+): DemoEvent {
+  const beforeSearch = performance.now();
+  const then = db.searchAt(query, 1, time);
+  const searchMs = performance.now() - beforeSearch;
+  const id = then[0]!.id;
+  const beforeGet = performance.now();
+  const vector = db.getVectorAt(id, time)!;
+  const getMs = performance.now() - beforeGet;
+  const first = starting.find(({ vectorId }) => vectorId === id)?.operation;
+  return {
+    type: "past",
+    question: PAST_QUESTION,
+    then,
+    now: db.search(query, 1),
+    deltas: db.getDeltaChain(id)!.deltas.length,
+    same: first?.type === "create" && vector.every((value, i) => value === first.vector[i]),
+    searchUs: 1000 * searchMs,
+    getUs: 1000 * getMs,
+  };
 }
 
 type AnyDelta = ReturnType<typeof replayedDeltas>[number];

@@ -91,6 +91,9 @@ export class DemoView {
             `${colors.bold(event.recall.toFixed(4).padStart(11))} ${event.searchUs.toFixed(0).padStart(5)} us`,
         );
         return;
+      case "past":
+        this.#showPast(event);
+        return;
       case "done":
         this.#showDone(event);
         return;
@@ -110,6 +113,25 @@ export class DemoView {
       this.#showHits("before", this.#answers[question]!.slice(0, 2), this.#before, false);
       this.#showHits("after", after[question]!.slice(0, 2), this.#after, true);
     }
+  }
+
+  #showPast(event: Extract<DemoEvent, { type: "past" }>): void {
+    const { question, then, now, deltas, same } = event;
+    print();
+    print(
+      `${heading("What the past still knows")}${colors.dim(`, read from the deltas in ${(event.searchUs / 1000).toFixed(1)} ms`)}`,
+    );
+    print(`  ${colors.bold(this.#data.questionTexts[question]!)}`);
+    this.#showHits("then", then, this.#before, false);
+    this.#showHits("now", now, this.#after, true);
+    const since = `${deltas - 1} ${deltas === 2 ? "delta" : "deltas"} since`;
+    print(
+      colors.dim(
+        same
+          ? `    The first: ${since}, its vector is there as it was, to the bit.`
+          : `    The first: ${since}; its vector is not as it was.`,
+      ),
+    );
   }
 
   #showHits(

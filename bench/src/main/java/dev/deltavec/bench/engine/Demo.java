@@ -27,6 +27,7 @@ final class Demo {
   private static final int K = 10;
   private static final int SEARCH_EVERY = 10;
   private static final int REPORT_EVERY = 20;
+  private static final int PAST_QUESTION = 6;
   private static final List<Integer> EXAMPLES = List.of(1, 24, 63);
 
   private enum Kind {
@@ -40,6 +41,10 @@ final class Demo {
   private final int limit;
   private final Consumer<Object> emit;
   private final ExactSearch exact = new ExactSearch();
+  private final Map<Kind, Integer> counts = new EnumMap<>(Kind.class);
+  private final Map<Kind, Double> times = new EnumMap<>(Kind.class);
+  private int searches;
+  private double searchMs;
 
   /**
    * A run of the demo.
@@ -67,19 +72,19 @@ final class Demo {
         db.applyDeltas(starting.subList(i, Math.min(i + BATCH, starting.size())));
       }
       report("loaded", "vectors", db.size(), "ms", millisSince(beforeLoad));
+      Instant beforeEdits = Instant.now();
       starting.forEach(this::follow);
 
       report("answers", "when", "before", "answers", answers(db));
       checkpoint(db, 0);
       replay(db, deltas);
+      report("answers", "when", "after", "answers", answers(db));
+      past(db, beforeEdits, starting);
+      done(db);
     }
   }
 
   private void replay(DeltaVectorDB db, List<VectorDelta> deltas) {
-    Map<Kind, Integer> counts = new EnumMap<>(Kind.class);
-    Map<Kind, Double> times = new EnumMap<>(Kind.class);
-    int searches = 0;
-    double searchMs = 0;
     Set<Long> checkpoints = new java.util.HashSet<>();
     for (int third = 1; third <= 3; third++) {
       checkpoints.add(Math.round(third * deltas.size() / 3.0));
@@ -109,8 +114,44 @@ final class Demo {
         checkpoint(db, done);
       }
     }
+  }
 
-    report("answers", "when", "after", "answers", answers(db));
+  /** Reads the past: what a question found before the edits, and the vector of its first hit. */
+  private void past(DeltaVectorDB db, Instant time, List<VectorDelta> starting) {
+    float[] query = data.questions().row(PAST_QUESTION);
+    long beforeSearch = System.nanoTime();
+    List<SearchResult> then = db.searchAt(query, 1, time);
+    double foundMs = millisSince(beforeSearch);
+    String id = then.get(0).id();
+    long beforeGet = System.nanoTime();
+    float[] vector = db.getVectorAt(id, time);
+    double getMs = millisSince(beforeGet);
+    boolean same =
+        starting.stream()
+            .filter(delta -> delta.vectorId().equals(id))
+            .anyMatch(
+                delta ->
+                    delta.operation() instanceof DeltaOperation.Create create
+                        && Arrays.equals(create.vector(), vector));
+    report(
+        "past",
+        "question",
+        PAST_QUESTION,
+        "then",
+        hits(then),
+        "now",
+        hits(db.search(query, 1)),
+        "deltas",
+        db.getDeltaChain(id).deltas().size(),
+        "same",
+        same,
+        "searchUs",
+        1000 * foundMs,
+        "getUs",
+        1000 * getMs);
+  }
+
+  private void done(DeltaVectorDB db) {
     List<Object> examples = new ArrayList<>();
     for (int query : EXAMPLES) {
       examples.add(Map.of("query", query, "hits", hits(db.search(data.queries().row(query), 3))));
@@ -118,13 +159,13 @@ final class Demo {
     report(
         "done",
         "creates",
-        timing(counts, times, Kind.CREATE),
+        timing(Kind.CREATE),
         "updates",
-        timing(counts, times, Kind.UPDATE),
+        timing(Kind.UPDATE),
         "metadataOnly",
-        timing(counts, times, Kind.METADATA),
+        timing(Kind.METADATA),
         "deletes",
-        timing(counts, times, Kind.DELETE),
+        timing(Kind.DELETE),
         "searches",
         searches,
         "searchUs",
@@ -173,8 +214,7 @@ final class Demo {
     return hits;
   }
 
-  private static Map<String, Object> timing(
-      Map<Kind, Integer> counts, Map<Kind, Double> times, Kind kind) {
+  private Map<String, Object> timing(Kind kind) {
     return Map.of("count", counts.getOrDefault(kind, 0), "ms", times.getOrDefault(kind, 0.0));
   }
 

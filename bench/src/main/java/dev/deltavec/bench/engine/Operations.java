@@ -125,6 +125,15 @@ final class Operations {
     if (db != null) {
       db.close();
     }
+    List<List<VectorDelta>> batches = batches();
+    long start = System.nanoTime();
+    DeltaVectorDB fresh = filled(batches, history);
+    double us = (System.nanoTime() - start) / 1e3;
+    db = fresh;
+    return us;
+  }
+
+  private List<List<VectorDelta>> batches() {
     List<List<VectorDelta>> batches = new ArrayList<>();
     for (int from = 0; from < base.length; from += BUILD_BATCH) {
       List<VectorDelta> batch = new ArrayList<>();
@@ -133,7 +142,10 @@ final class Operations {
       }
       batches.add(batch);
     }
-    long start = System.nanoTime();
+    return batches;
+  }
+
+  private DeltaVectorDB filled(List<List<VectorDelta>> batches, boolean withHistory) {
     DeltaVectorDB fresh =
         DeltaVectorDB.builder()
             .dimensions(Matrix.DIMENSIONS)
@@ -141,12 +153,10 @@ final class Operations {
             .hnswM(16)
             .hnswEfConstruction(100)
             .hnswEfSearch(50)
-            .history(history)
+            .history(withHistory)
             .build();
     batches.forEach(fresh::applyDeltas);
-    double us = (System.nanoTime() - start) / 1e3;
-    db = fresh;
-    return us;
+    return fresh;
   }
 
   private Map<String, Object> search(int calls, int block) {
@@ -165,13 +175,26 @@ final class Operations {
     return Map.of("us", us, "hits", hits);
   }
 
-  /** What the database takes as it stands. */
+  /**
+   * What a database of all vectors takes; with the history that it has as it stands, and without
+   * any.
+   */
   Map<String, Object> memory() {
-    DeltaStats stats = opened().stats();
+    DeltaStats own = opened().stats();
+    if (!history) {
+      return memory(own, 0);
+    }
+    try (DeltaVectorDB plain = filled(batches(), false)) {
+      DeltaStats stats = plain.stats();
+      return memory(stats, own.memoryBytes() - stats.memoryBytes());
+    }
+  }
+
+  private static Map<String, Object> memory(DeltaStats stats, long historyBytes) {
     return Map.of(
         "memoryBytes", stats.memoryBytes(),
         "mapBytes", stats.mapBytes(),
-        "historyBytes", stats.historyBytes());
+        "historyBytes", historyBytes);
   }
 
   /**
