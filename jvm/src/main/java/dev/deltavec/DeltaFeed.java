@@ -86,10 +86,8 @@ public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
    * @throws InterruptedException if the thread is interrupted while it waits
    */
   public @Nullable DeltaEvent poll(Duration timeout) throws InterruptedException {
-    long nanos =
-        timeout.compareTo(Duration.ofNanos(Long.MAX_VALUE)) < 0
-            ? timeout.toNanos()
-            : Long.MAX_VALUE;
+    boolean finite = timeout.compareTo(Duration.ofNanos(Long.MAX_VALUE)) < 0;
+    long nanos = timeout.isNegative() ? 0 : finite ? timeout.toNanos() : Long.MAX_VALUE;
     db.lock();
     try {
       while (!fill() && !ended() && nanos > 0) {

@@ -12,6 +12,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.deltavec.core.ErrorCode;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -334,6 +335,11 @@ class BadInputTest {
         Arguments.of("maxVectors", 0, of().maxVectors(0)),
         Arguments.of("maxVectors", 268_435_457, of().maxVectors(268_435_457)),
         Arguments.of("checkpointInterval", 0, of().checkpointInterval(0)),
+        Arguments.of("precision.grid", -1, of().grid(-1)),
+        Arguments.of("precision.grid", 1_048_577, of().grid((1 << 20) + 1)),
+        Arguments.of("autoCompact", -1, of().autoCompact(-1)),
+        Arguments.of("autoCompact", 1000, of().autoCompact(1000).history(false)),
+        Arguments.of("maxClockAhead", "PT-0.001S", of().maxClockAhead(Duration.ofMillis(-1))),
         Arguments.of("hnswM", 1, of().hnswM(1)),
         Arguments.of("hnswM", 65, of().hnswM(65)),
         Arguments.of("hnswEfConstruction", 0, of().hnswEfConstruction(0)),
@@ -367,6 +373,21 @@ class BadInputTest {
       assertThatThrownBy(() -> db.search(nothing(), 1)).isInstanceOf(NullPointerException.class);
       assertThatThrownBy(() -> db.getVector(nothing())).isInstanceOf(NullPointerException.class);
       assertThatThrownBy(() -> db.onDelta(nothing())).isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.onDelta(delta -> {}, nothing()))
+          .isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.deltas(nothing())).isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.merge(nothing())).isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.compact(nothing())).isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.getVectorAt("a", nothing()))
+          .isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.getMetadataAt("a", nothing()))
+          .isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.searchAt(new float[3], 1, nothing()))
+          .isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.getDeltaChain(nothing()))
+          .isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.rollbackTo("a", nothing()))
+          .isInstanceOf(NullPointerException.class);
       assertThatThrownBy(() -> VectorDelta.create("a", nothing()))
           .isInstanceOf(NullPointerException.class);
       assertThat(db.stateDigest()).isEqualTo(digest);

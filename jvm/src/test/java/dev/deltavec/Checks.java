@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.delta.DeltaId;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Objects;
 import java.util.regex.Pattern;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -49,6 +51,32 @@ final class Checks {
 
   static DeltaVectorDB open(int dimensions) {
     return DeltaVectorDB.builder().dimensions(dimensions).build();
+  }
+
+  /** A clock that stands still until it is set. */
+  static final class Clock implements InstantSource {
+    long now;
+
+    Clock(long now) {
+      this.now = now;
+    }
+
+    @Override
+    public Instant instant() {
+      return Instant.ofEpochMilli(now);
+    }
+  }
+
+  static Instant at(long millis) {
+    return Instant.ofEpochMilli(millis);
+  }
+
+  /** A database of a replica, by a clock. */
+  static DeltaVectorDB.Builder replica(int number, int dimensions, Clock clock) {
+    return DeltaVectorDB.builder()
+        .dimensions(dimensions)
+        .replicaId(String.format("%012x", number))
+        .clock(clock);
   }
 
   static float[] vector(DeltaVectorDB db, String id) {

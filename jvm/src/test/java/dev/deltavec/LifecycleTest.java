@@ -12,6 +12,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -249,6 +250,10 @@ class LifecycleTest {
       assertThat(db.options().hnswEfSearch()).isEqualTo(50);
       assertThat(db.options().checkpointInterval()).isEqualTo(100);
       assertThat(db.options().compression()).isTrue();
+      assertThat(db.options().history()).isTrue();
+      assertThat(db.options().grid()).isZero();
+      assertThat(db.options().maxHistoryBytes()).isZero();
+      assertThat(db.options().maxAheadMillis()).isEqualTo(86_400_000);
     }
   }
 
@@ -264,6 +269,9 @@ class LifecycleTest {
                 .hnswM(2)
                 .hnswEfConstruction(1)
                 .hnswEfSearch(1)
+                .grid(1)
+                .autoCompact(1)
+                .maxClockAhead(Duration.ZERO)
                 .replicaId("000000000000")),
         Named.of(
             "largest",
@@ -275,6 +283,9 @@ class LifecycleTest {
                 .hnswM(64)
                 .hnswEfConstruction(10_000)
                 .hnswEfSearch(10_000)
+                .grid(1 << 20)
+                .autoCompact(Long.MAX_VALUE)
+                .maxClockAhead(Duration.ofSeconds(Long.MAX_VALUE))
                 .replicaId("FFFFFFFFFFFF")
                 .memoryLimit(1L << 32)));
   }
