@@ -41,9 +41,12 @@ import org.jspecify.annotations.Nullable;
  * }
  * }
  *
+ * <p>Every delta is kept (option {@code history}): a vector can be read as it was at any time, and
+ * replicas that exchange their deltas, in whatever order, end in the same state.
+ *
  * <p>Any number of threads may use a database; their calls take turns, under one lock that a call
- * without company takes in some 20 ns. Callbacks of {@link #onDelta} run in the thread that
- * applied, which holds the lock meanwhile: they may call the database, but must not wait for
+ * without company takes in some 20 ns. Callbacks of {@link #onDelta} run in the thread that applied
+ * or merged, which holds the lock meanwhile: they may call the database, but must not wait for
  * another thread that does.
  *
  * <p>Every method throws a {@link DeltaException} {@code CLOSED} after {@link #close}. After any
