@@ -102,7 +102,8 @@ public final class Compactor {
       }
       made = log.checkpoint(last, 0, alive, history.row(), 0, metadata.length);
       if (made == 0) {
-        throw new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory for a horizon");
+        makeRoom(subject, before, keepLast, onlyIfSmaller, cut, n);
+        return;
       }
       log.setCheckpointMetadata(made, metadata);
     }
@@ -133,6 +134,27 @@ public final class Compactor {
     }
     chains++;
     deltas += gone;
+  }
+
+  /**
+   * Compacts a chain for whose horizon there is no memory: first what lies before the newest
+   * checkpoint that can be the horizon as it is, then the rest.
+   */
+  private void makeRoom(
+      int subject, long before, int keepLast, boolean onlyIfSmaller, int cut, int n) {
+    int older = cut;
+    int seen = 0; // deltas newer than the checkpoint
+    for (int i = 0; i < n && (i < cut || !log.isCheckpoint(chain[i])); i++) {
+      seen += log.isCheckpoint(chain[i]) ? 0 : 1;
+      older = i + 1;
+    }
+    if (older + 1 >= n) {
+      throw new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory for a horizon");
+    }
+    compact(subject, before, seen, false);
+    int chainsBefore = chains;
+    compact(subject, before, keepLast, onlyIfSmaller);
+    chains = chainsBefore;
   }
 
   /**
