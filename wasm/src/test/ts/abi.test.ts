@@ -13,6 +13,7 @@ import {
   INVALID_ARGUMENT,
   Instance,
   NOT_FINITE,
+  optionsRecord,
   random,
   SCALE,
   UNSUPPORTED_VERSION,
@@ -62,8 +63,8 @@ for (const [name, options] of [
 
 test("dv_open refuses a replica of more than 48 bits", () => {
   const instance = new Instance();
-  const options = [4, 10, 100, 16, 100, 50, 0, 1, 1, 0x1_0000, 7, 0];
-  const address = instance.input(new Uint8Array(Uint32Array.from(options).buffer));
+  const words = [4, 10, 100, 16, 100, 50, 0, 1, 1, 0x1_0000, 7, 0, 0, 0];
+  const address = instance.input(optionsRecord(words, 0, 0));
   assert.equal(instance.exports.dv_open(address), INVALID_ARGUMENT);
   assert.match(instance.message, /replica/);
 });
@@ -81,6 +82,17 @@ for (const handle of [0, -1, 2, 5, 2 ** 31 - 1, -(2 ** 31)]) {
       exports.dv_ids(handle, 0, 1),
       exports.dv_stats(handle),
       exports.dv_digest(handle),
+      exports.dv_vector_at(handle, at, 1, 0, 0),
+      exports.dv_metadata_at(handle, at, 1, 0, 0),
+      exports.dv_search_at(handle, at, 4, 1, 0, 0),
+      exports.dv_chain(handle, at, 1),
+      exports.dv_arrived(handle),
+      exports.dv_read(handle, 0, 100),
+      exports.dv_merge(handle, at, 0, 0, 0),
+      exports.dv_cursor(handle),
+      exports.dv_since(handle, at, 0),
+      exports.dv_compact(handle, 0, 0, 0, 0, 0, -1, -1),
+      exports.dv_rollback_to(handle, at, 1, at, 0, 0),
     ]) {
       assert.equal(result, CLOSED);
       assert.match(instance.message, new RegExp(String(handle)));
@@ -130,7 +142,8 @@ for (const [what, code, bad] of [
   ["a value that is not finite", NOT_FINITE, frame(DENSE, "a", [1, 2, Number.NaN, 4])],
   ["a scale that overflows", NOT_FINITE, frame(SCALE, "a", [3e38])],
   ["a frame of version 2", UNSUPPORTED_VERSION, frame(DELETE, "a").with(3, 2)],
-  ["operation 7", CORRUPT_DATA, frame(DELETE, "a").with(8, 7)],
+  ["operation 0", CORRUPT_DATA, frame(DELETE, "a").with(8, 0)],
+  ["values on a grid", CORRUPT_DATA, frame(DELETE, "a").with(8, 128 | DELETE)],
   ["a frame that is cut off", CORRUPT_DATA, frame(DELETE, "a").slice(0, -1)],
   ["metadata that is no JSON", INVALID_ARGUMENT, frame(SCALE, "a", [1], "{")],
 ] as const) {

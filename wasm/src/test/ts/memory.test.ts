@@ -172,7 +172,7 @@ function fillUp(instance: Instance, handle: number): number {
 
 test("a refused growth is OUT_OF_MEMORY, and nothing has changed", () => {
   const instance = new Instance(forTests);
-  const handle = instance.open({ dimensions: 1024, maxVectors: 100_000 });
+  const handle = instance.open({ dimensions: 1024, maxVectors: 100_000, history: false });
   const n = fillUp(instance, handle);
   assert.ok(n > 2000, `${n} vectors of 4 KiB in 16 MiB`);
   const digest = instance.digest(handle);

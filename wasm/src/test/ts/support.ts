@@ -17,6 +17,19 @@ export interface Exports {
   dv_ids(handle: number, slot: number, max: number): number;
   dv_stats(handle: number): number;
   dv_digest(handle: number): number;
+  dv_vector_at(h: number, id: number, idBytes: number, low: number, high: number): number;
+  dv_metadata_at(h: number, id: number, idBytes: number, low: number, high: number): number;
+  dv_search_at(h: number, at: number, n: number, k: number, low: number, high: number): number;
+  dv_chain(handle: number, id: number, idBytes: number): number;
+  dv_arrived(handle: number): number;
+  dv_read(handle: number, from: number, maxBytes: number): number;
+  dv_merge(h: number, at: number, bytes: number, low: number, high: number): number;
+  dv_cursor(handle: number): number;
+  dv_since(handle: number, cursor: number, cursorBytes: number): number;
+  dv_compact(
+    ...[handle, id, idBytes, low, high, keepLast, maxLow, maxHigh]: readonly number[]
+  ): number;
+  dv_rollback_to(...[handle, id, idBytes, deltaId, nowLow, nowHigh]: readonly number[]): number;
   dot(a: number, b: number, floats: number): number;
   squaredDistance(a: number, b: number, floats: number): number;
   dotBatch(query: number, rows: number, n: number, floats: number, out: number): void;
@@ -46,6 +59,7 @@ export const VECTOR_NOT_FOUND = -4;
 export const VECTOR_EXISTS = -5;
 export const CAPACITY_EXCEEDED = -7;
 export const OUT_OF_MEMORY = -8;
+export const HISTORY_COMPACTED = -10;
 export const CORRUPT_DATA = -11;
 export const UNSUPPORTED_VERSION = -12;
 export const CLOSED = -13;
@@ -59,6 +73,8 @@ export interface Options {
   readonly maxVectors?: number;
   readonly metric?: number;
   readonly replica?: number;
+  readonly history?: boolean;
+  readonly maxHistoryBytes?: number;
 }
 
 /** What `dv_search` puts out. */
@@ -105,6 +121,18 @@ export function frame(
   ];
   const length = 8 + body.length;
   return Uint8Array.from([length, length >> 8, length >> 16, 1, 0, 0, 0, 0, ...body]);
+}
+
+/** The record of `dv_open`: 14 words, two doubles. */
+export function optionsRecord(
+  words: readonly number[],
+  maxHistoryBytes: number,
+  maxAheadMillis: number,
+): Uint8Array<ArrayBuffer> {
+  const record = new Uint8Array(72);
+  record.set(new Uint8Array(Uint32Array.from(words).buffer));
+  new Float64Array(record.buffer, 56).set([maxHistoryBytes, maxAheadMillis]);
+  return record;
 }
 
 /** One instance of the module, and what every test does with one. */
@@ -163,14 +191,44 @@ export class Instance {
     return address;
   }
 
-  open({ dimensions = 4, maxVectors = 1000, metric = 0, replica = 1 }: Options = {}): number {
-    const options = [dimensions, maxVectors, 100, 16, 100, 50, metric, 1, replica, 0, 7, 0];
-    return this.exports.dv_open(this.input(new Uint8Array(Uint32Array.from(options).buffer)));
+  open({
+    dimensions = 4,
+    maxVectors = 1000,
+    metric = 0,
+    replica = 1,
+    history = true,
+    maxHistoryBytes = 0,
+  }: Options = {}): number {
+    const flags = history ? 3 : 1;
+    const words = [dimensions, maxVectors, 100, 16, 100, 50, metric, flags, replica, 0, 7, 0, 0, 0];
+    return this.exports.dv_open(this.input(optionsRecord(words, maxHistoryBytes, 86_400_000)));
   }
 
+  /** Applies deltas; the clock stands at 1000. */
   apply(handle: number, ...frames: Uint8Array[]): number {
+    return this.applyAt(1000, handle, ...frames);
+  }
+
+  applyAt(now: number, handle: number, ...frames: Uint8Array[]): number {
     const all = Buffer.concat(frames);
-    return this.exports.dv_apply(handle, this.input(all), all.length, frames.length, 1000, 0);
+    return this.exports.dv_apply(handle, this.input(all), all.length, frames.length, now, 0);
+  }
+
+  /** Merges a stream; the clock stands at 1000. */
+  merge(handle: number, stream: Uint8Array): number {
+    return this.exports.dv_merge(handle, this.input(stream), stream.length, 1000, 0);
+  }
+
+  /** A copy of the last call's output. */
+  copyOutput(): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(this.control(0), this.control(0) + this.control(4));
+  }
+
+  /** The deltas that a cursor lacks. */
+  since(handle: number, cursor: Uint8Array = new Uint8Array(0)): Uint8Array<ArrayBuffer> {
+    const result = this.exports.dv_since(handle, this.input(cursor), cursor.length);
+    if (result !== 0) throw new Error(this.message);
+    return this.copyOutput();
   }
 
   /** The vector, or undefined. */
