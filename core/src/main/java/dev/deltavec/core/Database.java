@@ -202,17 +202,22 @@ public final class Database implements AutoCloseable {
           "a batch of " + count + " deltas; " + MAX_BATCH + " is the most");
     }
     outputBytes = 0;
+    keepBudget();
     writer.apply(frames, bytes, count, now, out.reserve(count * APPLIED_BYTES));
     outputBytes = count * APPLIED_BYTES;
-    if (options.maxHistoryBytes() != 0) {
-      keepBudget();
-    }
     return count;
   }
 
+  /**
+   * Compacts what is over the budget, before more comes: what a batch has brought stays until the
+   * next, so that whoever is told of it can read it.
+   */
   private void keepBudget() {
-    DeltaLog kept = requireHistory();
     long budget = options.maxHistoryBytes();
+    if (budget == 0) {
+      return;
+    }
+    DeltaLog kept = requireHistory();
     // A quarter of slack, so that not every delta compacts.
     if (kept.deltaBytes() + kept.checkpointBytes() > budget && kept.arrived() >= nextCompaction) {
       try {
@@ -751,6 +756,7 @@ public final class Database implements AutoCloseable {
     DeltaLog kept = requireHistory();
     Merge merge = requirePast().merge();
     outputBytes = 0;
+    keepBudget();
     long ahead = options.maxAheadMillis();
     writer.merge(
         merge, kept, stream, bytes, now > Long.MAX_VALUE - ahead ? Long.MAX_VALUE : now + ahead);

@@ -54,6 +54,10 @@ public final class DatabaseOptions {
     grid = inRange("precision.grid", b.grid, 0, Frame.MAX_GRID);
     maxHistoryBytes = b.maxHistoryBytes;
     maxAheadMillis = b.maxAheadMillis;
+    if (maxHistoryBytes > 0 && !history) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT, "option maxHistoryBytes needs option history");
+    }
     if (maxHistoryBytes < 0 || maxAheadMillis < 0) {
       throw new DeltaException(
           ErrorCode.INVALID_ARGUMENT,
@@ -143,7 +147,10 @@ public final class DatabaseOptions {
     return grid;
   }
 
-  /** Returns the bytes of history above which the oldest is compacted by itself; 0 for no limit. */
+  /**
+   * Returns the bytes of history above which the oldest is compacted by itself, before the next
+   * change; 0 for no limit.
+   */
   public long maxHistoryBytes() {
     return maxHistoryBytes;
   }

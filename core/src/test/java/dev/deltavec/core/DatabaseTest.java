@@ -257,4 +257,23 @@ class DatabaseTest {
       }
     }
   }
+
+  @Test
+  void historyKeepsToItsBudget() {
+    Generator random = new Generator(9);
+    try (TestDatabase db = new TestDatabase(options(64).maxHistoryBytes(100_000).build())) {
+      db.apply(new Frames().create("a", random.vector(64)));
+      for (int i = 0; i < 5_000; i++) {
+        db.now++;
+        db.apply(new Frames().dense("a", random.vector(64)));
+        assertThat(db.getAt("a", db.now)).as("the newest delta stays").isEqualTo(db.get("a"));
+      }
+      db.database.stats();
+      double history = Double.longBitsToDouble(db.memory.getLong(db.database.output() + 72));
+      assertThat(history).isLessThan(110_000);
+      assertThatThrownBy(() -> db.getAt("a", 1_000_001)).hasMessageContaining("compacted");
+    }
+    assertThatThrownBy(() -> options(1).history(false).maxHistoryBytes(1).build())
+        .hasMessageContaining("maxHistoryBytes");
+  }
 }
