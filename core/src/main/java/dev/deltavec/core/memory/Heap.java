@@ -230,8 +230,12 @@ public final class Heap implements AutoCloseable {
 
   private boolean grow(int size) {
     int needed = (size + 64 + Memory.REGION_UNIT - 1) & -Memory.REGION_UNIT;
-    int wished =
-        (int) Math.min(granted >>> (maxStep == SMALL_STEP ? 5 : 2), maxStep) & -Memory.REGION_UNIT;
+    // Larger steps as the heap grows, as a platform's cost of growing does, too.
+    long step =
+        maxStep == SMALL_STEP
+            ? Math.max(Math.min(granted >>> 5, SMALL_STEP), granted >>> 7)
+            : granted >>> 2;
+    int wished = (int) Math.min(step, Math.max(maxStep, 1 << 22)) & -Memory.REGION_UNIT;
     int bytes = Math.max(needed, wished);
     int address = memory.allocate(bytes);
     if (address == 0 && bytes > needed) {
