@@ -6,7 +6,7 @@
  * {@code Database} over a {@code Memory} and {@code Kernels} of their platform.
  */
 module dev.deltavec.core {
-  requires static transitive org.jspecify;
+  requires static org.jspecify;
 
   exports dev.deltavec.core;
   exports dev.deltavec.core.delta;

@@ -7,7 +7,7 @@
  */
 module dev.deltavec {
   requires transitive dev.deltavec.core;
-  requires static transitive org.jspecify;
+  requires static org.jspecify;
   requires static jdk.incubator.vector;
 
   exports dev.deltavec;

@@ -53,6 +53,9 @@ public final class SegmentMemory implements Memory, AutoCloseable {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  private static final long ZERO_BYTES = 4096;
+  private static final MemorySegment ZEROS = Arena.global().allocate(ZERO_BYTES).asReadOnly();
+
   private static final Cleaner CLEANER = Cleaner.create();
 
   /** Bank 0 once more, in a field: the path of most accesses. */
@@ -181,7 +184,8 @@ public final class SegmentMemory implements Memory, AutoCloseable {
     long offset = tops[bank];
     tops[bank] = offset + size;
     if (offset < touched[bank]) {
-      banks[bank].asSlice(offset, Math.min(tops[bank], touched[bank]) - offset).fill((byte) 0);
+      clear(
+          bank << BANK_SHIFT | (int) offset, (int) (Math.min(tops[bank], touched[bank]) - offset));
     }
     touched[bank] = Math.max(touched[bank], tops[bank]);
     return bank << BANK_SHIFT | (int) offset;
@@ -415,6 +419,11 @@ public final class SegmentMemory implements Memory, AutoCloseable {
 
   @Override
   public void clear(int address, int bytes) {
-    segment(address).asSlice(offset(address), Integer.toUnsignedLong(bytes)).fill((byte) 0);
+    // Copies zeros: filling would need a slice, an object that the compiler does not always avoid.
+    MemorySegment segment = segment(address);
+    long end = offset(address) + Integer.toUnsignedLong(bytes);
+    for (long at = offset(address); at < end; at += ZERO_BYTES) {
+      MemorySegment.copy(ZEROS, 0, segment, at, Math.min(ZERO_BYTES, end - at));
+    }
   }
 }
