@@ -1,5 +1,11 @@
 import fc from "fast-check";
-import type { DeltaDBOptions, VectorDelta } from "../../src/types.ts";
+import { diff } from "../../src/diff.ts";
+import type {
+  CompactOptions,
+  DeltaDBOptions,
+  FollowOptions,
+  VectorDelta,
+} from "../../src/types.ts";
 import { check, fails, same, show } from "./check.ts";
 import { create, offset, scale, sparse } from "./deltas.ts";
 import type { Bench, Face } from "./face.ts";
@@ -83,6 +89,72 @@ export function garbage({ test, open }: Bench, runs: number): void {
     same((await db.search(Float32Array.of(1, 2), 1)).length, 1, "number of hits at the end");
   });
 
+  test("any value as time, stream, cursor, options or delta id is taken or is a DeltaError", async () => {
+    const db = await filled();
+    const property = fc.asyncProperty(ANY, ANY, async (given, other) => {
+      const digest = await db.stateDigest();
+      const position = await db.position;
+      await tame(() => db.getVectorAt("a", given as Date));
+      await tame(() => db.getVectorAt(given as string, other as Date));
+      await tame(() => db.getMetadataAt(given as string, other as Date));
+      await tame(() => db.searchAt(given as Float32Array, 1, other as Date));
+      await tame(() => db.searchAt(Float32Array.of(1, 2), given as number, new Date()));
+      await tame(() => db.getDeltaChain(given as string));
+      await tame(() => db.deltasSince(given as Uint8Array));
+      await tame(() => db.compact(given as CompactOptions));
+      await tame(() => db.rollbackTo("a", given as string));
+      await tame(() => db.rollbackTo(given as string, other as string));
+      const merged = await tame(() => db.merge(given as Uint8Array));
+      check(!merged || (given as Uint8Array).length === 0, "bytes of anything were merged");
+      for (const name of ["since", "origin", "signal"]) {
+        const options = { [name]: given } as FollowOptions;
+        await tame(() => db.onDelta?.(() => {}, options)());
+        await tame(() => db.deltas?.(options).return?.());
+        await tame(() => db.addEventListener?.("delta", () => {}, options));
+      }
+      await tame(() => db.onDelta?.(given as () => void)());
+      await tame(() => db.deltas?.(given as FollowOptions).return?.());
+      await tame(() => db.addEventListener?.(given as "delta", other as () => void));
+      await tame(() => db.removeEventListener?.(given as "delta", other as () => void));
+      await tame(() => diff(given as Float32Array, other as Float32Array));
+      await tame(() =>
+        diff(Float32Array.of(1), Float32Array.of(2), { tolerance: given as number }),
+      );
+      for (const name of ["before", "keepLast", "ids", "maxBytes"]) {
+        await tame(() => db.compact({ [name]: given }));
+      }
+      same([await db.stateDigest(), await db.position], [digest, position], "digest and position");
+    });
+    await fc.assert(property, { numRuns: 2 * runs });
+  });
+
+  test("what options do while they are read cannot harm the database", async () => {
+    for (const name of ["before", "keepLast", "ids", "maxBytes", "since", "signal"]) {
+      const db = await open({ dimensions: 2 });
+      await db.applyDelta(create("a", 1, 2));
+      const options = {
+        get [name]() {
+          db.close();
+          return undefined;
+        },
+      };
+      const call =
+        name === "since" || name === "signal"
+          ? () => db.deltas?.(options)
+          : () => db.compact(options);
+      await fails(call, "CLOSED", /closed/);
+      await fails(() => db.getVector("a"), "CLOSED", /the database is closed/);
+    }
+    const db = await open({ dimensions: 2 });
+    class Closing extends Date {
+      override getTime(): number {
+        db.close();
+        return 0;
+      }
+    }
+    await fails(() => db.getVectorAt("a", new Closing()), "CLOSED", /the database is closed/);
+  });
+
   test("any value as options is taken or is a DeltaError", async () => {
     const names = [
       "dimensions",
@@ -92,6 +164,10 @@ export function garbage({ test, open }: Bench, runs: number): void {
       "hnswM",
       "compression",
       "now",
+      "history",
+      "precision",
+      "autoCompact",
+      "maxClockAheadMs",
     ];
     const property = fc.asyncProperty(
       fc.oneof(ANY, fc.record({ name: fc.constantFrom(...names), value: ANY })),

@@ -1,14 +1,22 @@
 // What an application writes: checked against the package's declarations, with few and with many platform types.
 import {
+  type ChainDelta,
+  type CompactionStats,
+  type DeltaChain,
+  type DeltaChange,
   type DeltaDBOptions,
   DeltaError,
   type DeltaErrorCode,
   type DeltaEvent,
+  type DeltaEventObject,
   type DeltaOperation,
+  type DeltaOrigin,
   type DeltaStats,
   DeltaVectorDB,
+  diff,
   type InitSource,
   init,
+  type MergeResult,
   type SearchResult,
   type VectorDelta,
 } from "deltavec";
@@ -48,6 +56,43 @@ export function use(options: DeltaDBOptions): SearchResult[] {
   const vector: Float32Array | null = db.getVector(id);
   const all: string[] = [...db.ids(), ...ids, String(stats.size), String(vector?.length)];
   return db.search(new Float32Array(all.length), 10);
+}
+
+export async function follow(db: DeltaVectorDB, signal: AbortSignal): Promise<DeltaOrigin[]> {
+  const origins: DeltaOrigin[] = [];
+  for await (const delta of db.deltas({ since: db.position, origin: "merge", signal })) {
+    const { deltaId, origin, position }: DeltaEvent = delta;
+    origins.push(origin);
+    console.log(deltaId, position);
+  }
+  const listener = (event: DeltaEventObject<DeltaVectorDB>): void => {
+    console.log(event.detail.vectorId, event.target.size);
+  };
+  db.addEventListener("delta", listener, { once: true, signal });
+  db.removeEventListener("delta", listener);
+  db.onDelta(() => {}, { since: 0, origin: "local" })();
+  return origins;
+}
+
+export function past(db: DeltaVectorDB, other: DeltaVectorDB): CompactionStats {
+  const when = new Date(0);
+  const vector: Float32Array | null = db.getVectorAt("a", when);
+  const metadata: Record<string, unknown> | null = db.getMetadataAt("a", when);
+  const hits: SearchResult[] = db.searchAt(new Float32Array(3), 1, when);
+  const chain: DeltaChain = db.getDeltaChain("a");
+  const last: ChainDelta | undefined = chain.deltas.at(-1);
+  const ids: string[] = db.rollbackTo("a", last?.deltaId ?? "");
+  const result: MergeResult = other.merge(db.deltasSince(other.cursor()));
+  const bytes: Uint8Array = result.rejected.bytes;
+  const change: DeltaChange | null = diff(new Float32Array(3), new Float32Array(3), {
+    tolerance: 0.1,
+    metadata: { n: 1 },
+  });
+  if (change !== null) {
+    db.applyDelta({ vectorId: "a", ...change });
+  }
+  console.log(vector, metadata, hits, ids, bytes, chain.horizon?.getTime());
+  return db.compact({ before: when, keepLast: 3, ids: ["a"] });
 }
 
 export function codeOf(error: unknown): DeltaErrorCode | undefined {
