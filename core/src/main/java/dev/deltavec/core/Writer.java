@@ -233,7 +233,7 @@ final class Writer implements Subjects {
 
   private int create(int subject, int hash) {
     checkVector();
-    checkRoom(id());
+    checkRoom();
     int slot = begin(subject, frame.id(), frame.idBytes(), hash);
     int vector = image.vector(slot);
     if (grid == 0) {
@@ -246,12 +246,13 @@ final class Writer implements Subjects {
     return slot;
   }
 
-  private void checkRoom(String id) {
+  /** Checks that the current frame's vector fits in. */
+  private void checkRoom() {
     if (image.live() >= options.maxVectors()) {
       throw new DeltaException(
           ErrorCode.CAPACITY_EXCEEDED,
           "no room for vector "
-              + id
+              + id()
               + ": the database holds its "
               + options.maxVectors()
               + " vectors");
@@ -569,7 +570,7 @@ final class Writer implements Subjects {
       journal.dug(grave);
       return grave;
     }
-    checkRoom(id());
+    checkRoom();
     int slot = begin(subject, frame.id(), frame.idBytes(), hash);
     memory.copy(row, image.vector(slot), image.stride() << 2);
     image.updateNorm(slot);
