@@ -61,12 +61,12 @@ class ViewTest {
 
   @Test
   void aViewEndsWhenTheMemoryMoves() {
-    try (DeltaVectorDB db = open(1000)) {
-      db.applyDelta(VectorDelta.create("a", new float[1000]));
+    try (DeltaVectorDB db = open(4096)) {
+      db.applyDelta(VectorDelta.create("a", new float[4096]));
       FloatBuffer view = view(db, "a");
       List<VectorDelta> batch = new ArrayList<>();
-      for (int i = 0; i < 1000; i++) {
-        batch.add(VectorDelta.create("v" + i, new float[1000]));
+      for (int i = 0; i < 100; i++) {
+        batch.add(VectorDelta.create("v" + i, new float[4096]));
       }
       db.applyDeltas(batch);
       assertThatThrownBy(() -> view.get(0)).isInstanceOf(IllegalStateException.class);

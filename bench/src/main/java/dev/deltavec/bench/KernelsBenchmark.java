@@ -3,6 +3,7 @@ package dev.deltavec.bench;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
 import dev.deltavec.core.memory.ScalarKernels;
+import dev.deltavec.jvm.PlainKernels;
 import dev.deltavec.jvm.SegmentMemory;
 import dev.deltavec.jvm.VectorKernels;
 import java.util.Random;
@@ -34,8 +35,8 @@ import org.openjdk.jmh.annotations.Warmup;
 public class KernelsBenchmark {
   private static final int BATCH = 16;
 
-  /** On the Vector API, or plain Java. */
-  @Param({"vector", "scalar"})
+  /** On the Vector API, in plain Java, or the reference that goes through the interface. */
+  @Param({"vector", "plain", "scalar"})
   public String kernels;
 
   /** How many rows take turns: what fits the caches of a core, and what does not. */
@@ -58,7 +59,12 @@ public class KernelsBenchmark {
   @Setup
   public void setUp() {
     memory = new SegmentMemory();
-    chosen = kernels.equals("vector") ? new VectorKernels(memory) : new ScalarKernels(memory);
+    chosen =
+        switch (kernels) {
+          case "vector" -> new VectorKernels(memory);
+          case "plain" -> new PlainKernels(memory);
+          default -> new ScalarKernels(memory);
+        };
     int unit = Memory.REGION_UNIT;
     list = memory.allocate(8 * unit);
     out = list + 1024;

@@ -1,7 +1,6 @@
 package dev.deltavec.jvm;
 
 import dev.deltavec.core.memory.Kernels;
-import dev.deltavec.core.memory.ScalarKernels;
 
 /** Chooses the kernels that this Java runs fastest. */
 public final class Platform {
@@ -16,7 +15,7 @@ public final class Platform {
    * @param memory where the rows are
    */
   public static Kernels kernels(SegmentMemory memory) {
-    return Choice.VECTORS ? Vectors.kernels(memory) : new ScalarKernels(memory);
+    return Choice.VECTORS ? Vectors.kernels(memory) : new PlainKernels(memory);
   }
 
   /** Returns what {@link #kernels} chooses, for people: "Vector API, 512 bits" or "plain Java". */

@@ -2,7 +2,6 @@ package dev.deltavec.jvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.deltavec.core.memory.ScalarKernels;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -21,8 +20,8 @@ class PlatformTest {
   void withoutTheVectorApiPlainKernelsAreUsedAndTheLogSaysSoOnce() {
     try (LogCapture log = new LogCapture();
         SegmentMemory memory = new SegmentMemory()) {
-      assertThat(Platform.kernels(memory)).isInstanceOf(ScalarKernels.class);
-      assertThat(Platform.kernels(memory)).isInstanceOf(ScalarKernels.class);
+      assertThat(Platform.kernels(memory)).isInstanceOf(PlainKernels.class);
+      assertThat(Platform.kernels(memory)).isInstanceOf(PlainKernels.class);
       assertThat(Platform.description()).isEqualTo("plain Java");
       assertThat(log.messages())
           .singleElement()
