@@ -518,11 +518,18 @@ public final class Exports {
    * @return 0, or an error: VECTOR_NOT_FOUND, INVALID_ARGUMENT, OUT_OF_MEMORY, CLOSED
    */
   @Export(name = "dv_compact")
-  public static int compact(int handle, int id, int idBytes, int beforeLow, int beforeHigh, int keepLast, int maxLow, int maxHigh) {
+  public static int compact(
+      int handle,
+      int id,
+      int idBytes,
+      int beforeLow,
+      int beforeHigh,
+      int keepLast,
+      int maxLow,
+      int maxHigh) {
     try {
       Database database = database(handle);
-      database.compact(
-          id, idBytes, time(beforeLow, beforeHigh), keepLast, time(maxLow, maxHigh));
+      database.compact(id, idBytes, time(beforeLow, beforeHigh), keepLast, time(maxLow, maxHigh));
       CONTROL.output(database.output(), database.outputBytes());
       return 0;
     } catch (DeltaException e) {
@@ -545,7 +552,8 @@ public final class Exports {
    * @return the number of deltas applied, 0 or 1, or an error of any kind
    */
   @Export(name = "dv_rollback_to")
-  public static int rollBackTo(int handle, int id, int idBytes, int deltaId, int nowLow, int nowHigh) {
+  public static int rollBackTo(
+      int handle, int id, int idBytes, int deltaId, int nowLow, int nowHigh) {
     try {
       Database database = database(handle);
       int applied =

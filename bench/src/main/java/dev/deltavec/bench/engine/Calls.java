@@ -29,8 +29,7 @@ final class Calls {
       case "open" -> {
         Path data = Path.of(params.path("data").asString());
         operations =
-            new Operations(
-                data, params.path("n").asInt(), params.path("history").asBoolean());
+            new Operations(data, params.path("n").asInt(), params.path("history").asBoolean());
         yield Map.of("runtime", runtime());
       }
       case "run" ->

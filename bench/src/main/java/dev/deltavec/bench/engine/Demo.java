@@ -129,10 +129,9 @@ final class Demo {
     boolean same =
         starting.stream()
             .filter(delta -> delta.vectorId().equals(id))
-            .anyMatch(
-                delta ->
-                    delta.operation() instanceof DeltaOperation.Create create
-                        && Arrays.equals(create.vector(), vector));
+            .anyMatch(delta ->
+                delta.operation() instanceof DeltaOperation.Create create
+                    && Arrays.equals(create.vector(), vector));
     report(
         "past",
         "question",
