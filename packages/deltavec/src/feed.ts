@@ -125,8 +125,10 @@ export class DeltaIterator implements AsyncIterableIterator<DeltaEvent, undefine
   readonly #signal: AbortSignal | undefined;
   /** Settles when what was asked for before is answered. */
   #last: Promise<unknown> = Promise.resolve();
+  /** How many were asked for and are not answered yet. */
+  #asked = 0;
   #ended = false;
-  /** Lets a waiting {@link #take} go on; so may the waiters. */
+  /** Lets those who wait go on. */
   readonly #end = (): void => {
     this.#ended = true;
     this.#signal?.removeEventListener("abort", this.#end);
@@ -151,7 +153,19 @@ export class DeltaIterator implements AsyncIterableIterator<DeltaEvent, undefine
 
   /** Returns the next delta, once it is there. */
   next(): Promise<IteratorResult<DeltaEvent, undefined>> {
-    const result = this.#last.then(() => this.#take());
+    if (this.#asked === 0 && this.#followed.instance.ready) {
+      // The usual case, answered without waiting.
+      try {
+        const result = this.#take();
+        if (result !== undefined) {
+          return Promise.resolve(result);
+        }
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    this.#asked++;
+    const result = this.#last.then(() => this.#wait()).finally(() => this.#asked--);
     this.#last = result.catch(() => undefined);
     return result;
   }
@@ -166,21 +180,33 @@ export class DeltaIterator implements AsyncIterableIterator<DeltaEvent, undefine
     return this;
   }
 
-  async #take(): Promise<IteratorResult<DeltaEvent, undefined>> {
-    const { instance, waiters } = this.#followed;
-    while (!this.#ended && !instance.closed) {
-      try {
+  async #wait(): Promise<IteratorResult<DeltaEvent, undefined>> {
+    for (;;) {
+      const result = this.#take();
+      if (result !== undefined) {
+        return result;
+      }
+      await this.#followed.waiters.wait();
+    }
+  }
+
+  /** Returns the next delta, or that the iteration has ended; undefined if there is none yet. */
+  #take(): IteratorResult<DeltaEvent, undefined> | undefined {
+    const { instance } = this.#followed;
+    try {
+      while (!this.#ended && !instance.closed) {
         instance.check();
         const value = this.#log.read(this.#followed.position());
         if (value === undefined) {
-          await waiters.wait();
-        } else if (this.#origin === undefined || value.origin === this.#origin) {
+          return undefined;
+        }
+        if (this.#origin === undefined || value.origin === this.#origin) {
           return { done: false, value };
         }
-      } catch (error) {
-        this.#end();
-        throw error;
       }
+    } catch (error) {
+      this.#end();
+      throw error;
     }
     this.#end();
     return { done: true, value: undefined };

@@ -188,6 +188,11 @@ export class Instance implements FrameTarget {
     return this.words[this.#control + SIZE];
   }
 
+  /** Whether calls are let in. */
+  get ready(): boolean {
+    return this.#state === READY;
+  }
+
   /** Whether the database was closed, not given up. */
   get closed(): boolean {
     return this.#state === CLOSED;
