@@ -17,6 +17,7 @@ import dev.deltavec.core.index.Hnsw;
 import dev.deltavec.core.index.Searcher;
 import dev.deltavec.core.json.MergePatch;
 import dev.deltavec.core.memory.Buffer;
+import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
@@ -449,9 +450,7 @@ public final class Database implements AutoCloseable {
     }
     byte[] json = requirePast().fold().metadata();
     int at = out.reserve(json.length);
-    for (int i = 0; i < json.length; i++) {
-      memory.putByte(at + i, json[i]);
-    }
+    Bytes.write(memory, at, json);
     outputBytes = json.length;
     return true;
   }
@@ -685,7 +684,7 @@ public final class Database implements AutoCloseable {
     if (!alive && subject < 0) {
       return 0;
     }
-    byte[] present = subject < 0 ? new byte[0] : metadataOf(subject);
+    byte[] present = subject < 0 ? new byte[0] : image.metadata(subject);
     byte[] patch = alive ? MergePatch.diff(present, metadata) : new byte[0];
     if (alive
         && subject >= 0
@@ -708,9 +707,7 @@ public final class Database implements AutoCloseable {
       }
       if (patch.length > 0) {
         at = DeltaLog.putVarint(memory, at, patch.length);
-        for (byte b : patch) {
-          memory.putByte(at++, b);
-        }
+        at = Bytes.write(memory, at, patch);
       }
       int operation = !alive ? Frame.DELETE : subject < 0 ? Frame.CREATE : Frame.DENSE;
       memory.putInt(start, at - start | Frame.VERSION << 24);
@@ -729,11 +726,6 @@ public final class Database implements AutoCloseable {
       }
     }
     return true;
-  }
-
-  private byte[] metadataOf(int slot) {
-    int block = image.metadataBlock(slot);
-    return block == 0 ? new byte[0] : Fold.bytes(memory, block + 4, memory.getInt(block));
   }
 
   // ---------------------------------------------------------------- the replica door

@@ -14,6 +14,7 @@ import dev.deltavec.core.image.Image;
 import dev.deltavec.core.index.Hnsw;
 import dev.deltavec.core.json.MergePatch;
 import dev.deltavec.core.memory.Buffer;
+import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
@@ -451,7 +452,7 @@ final class Writer implements Subjects {
     }
     byte[] merged =
         MergePatch.apply(
-            metadataOf(slot), Fold.bytes(memory, frame.metadata(), frame.metadataBytes()));
+            image.metadata(slot), Bytes.read(memory, frame.metadata(), frame.metadataBytes()));
     if (merged.length > Database.MAX_METADATA_BYTES) {
       throw metadataTooLong();
     }
@@ -463,11 +464,6 @@ final class Writer implements Subjects {
     return new DeltaException(
         ErrorCode.INVALID_ARGUMENT,
         "metadata of vector " + id() + " is longer than " + Database.MAX_METADATA_BYTES + " bytes");
-  }
-
-  private byte[] metadataOf(int slot) {
-    int block = image.metadataBlock(slot);
-    return block == 0 ? new byte[0] : Fold.bytes(memory, block + 4, memory.getInt(block));
   }
 
   private void checkVector() {
@@ -549,7 +545,7 @@ final class Writer implements Subjects {
       journal.changing(subject);
       memory.copy(row, image.vector(subject), image.stride() << 2);
       image.updateNorm(subject);
-      if (!Arrays.equals(metadata, metadataOf(subject))) {
+      if (!Arrays.equals(metadata, image.metadata(subject))) {
         image.setMetadataBlock(subject, image.newMetadata(metadata));
         journal.metadataReplaced();
       }

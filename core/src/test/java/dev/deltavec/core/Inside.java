@@ -1,8 +1,8 @@
 package dev.deltavec.core;
 
 import dev.deltavec.core.history.DeltaLog;
-import dev.deltavec.core.history.Fold;
 import dev.deltavec.core.index.GraphCheck;
+import dev.deltavec.core.memory.Bytes;
 import org.jspecify.annotations.Nullable;
 
 /** Lets tests of other packages look into a database. */
@@ -18,6 +18,6 @@ public final class Inside {
   public static byte[] logged(Database database, int arrival) {
     DeltaLog log = database.log();
     int entry = log.arrival(arrival);
-    return Fold.bytes(database.image().memory(), log.frame(entry), log.frameBytes(entry));
+    return Bytes.read(database.image().memory(), log.frame(entry), log.frameBytes(entry));
   }
 }

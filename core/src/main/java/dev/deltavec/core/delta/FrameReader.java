@@ -4,6 +4,7 @@ import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.history.Crc32c;
 import dev.deltavec.core.history.Rice;
+import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
 
@@ -257,9 +258,7 @@ public final class FrameReader {
   }
 
   private long time(int address) {
-    return memory.getInt(address) & 0xffff_ffffL
-        | (long) (memory.getByte(address + 4) & 0xff) << 32
-        | (long) (memory.getByte(address + 5) & 0xff) << 40;
+    return Bytes.get48(memory, address);
   }
 
   private void readLinks() {

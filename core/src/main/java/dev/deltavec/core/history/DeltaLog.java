@@ -6,6 +6,7 @@ import dev.deltavec.core.delta.Frame;
 import dev.deltavec.core.delta.FrameReader;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.image.RecordPages;
+import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
@@ -184,9 +185,7 @@ public final class DeltaLog {
       return memory.getLong(entry + CHECKPOINT_TIME);
     }
     int id = idOf(entry);
-    return memory.getInt(id) & 0xffff_ffffL
-        | (long) (memory.getByte(id + 4) & 0xff) << 32
-        | (long) (memory.getByte(id + 5) & 0xff) << 40;
+    return Bytes.get48(memory, id);
   }
 
   /** Returns the sequence of an entry, as {@link #time}. */
@@ -202,9 +201,7 @@ public final class DeltaLog {
       return memory.getLong(entry + CHECKPOINT_REPLICA);
     }
     int id = idOf(entry) + 10;
-    return memory.getInt(id) & 0xffff_ffffL
-        | (long) (memory.getByte(id + 4) & 0xff) << 32
-        | (long) (memory.getByte(id + 5) & 0xff) << 40;
+    return Bytes.get48(memory, id);
   }
 
   /** Compares an entry's delta id with another id. */
@@ -255,7 +252,7 @@ public final class DeltaLog {
     } else {
       memory.clear(row, rowBytes);
     }
-    fold.begin(row, alive, Fold.bytes(memory, at, json));
+    fold.begin(row, alive, Bytes.read(memory, at, json));
   }
 
   // ---------------------------------------------------------------- writing
@@ -464,9 +461,7 @@ public final class DeltaLog {
   /** Fills in the metadata of a checkpoint that was made without its text. */
   void setCheckpointMetadata(int checkpoint, byte[] json) {
     int at = checkpoint + memory.getInt(checkpoint + CHECKPOINT_BYTES) - json.length;
-    for (int i = 0; i < json.length; i++) {
-      memory.putByte(at + i, json[i]);
-    }
+    Bytes.write(memory, at, json);
   }
 
   /** Frees an entry that is in no chain any more. */
@@ -525,16 +520,9 @@ public final class DeltaLog {
    * behind it.
    */
   public static int putId(Memory memory, int address, long time, int sequence, long replica) {
-    put48(memory, address, time);
+    Bytes.put48(memory, address, time);
     memory.putInt(address + 6, sequence);
-    put48(memory, address + 10, replica);
+    Bytes.put48(memory, address + 10, replica);
     return address + 16;
-  }
-
-  /** Writes 48 bits. */
-  public static void put48(Memory memory, int address, long value) {
-    memory.putInt(address, (int) value);
-    memory.putByte(address + 4, (byte) (value >>> 32));
-    memory.putByte(address + 5, (byte) (value >>> 40));
   }
 }

@@ -5,6 +5,7 @@ import dev.deltavec.core.delta.FrameReader;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.json.MergePatch;
 import dev.deltavec.core.memory.Buffer;
+import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Memory;
 
 /**
@@ -102,7 +103,8 @@ public final class Fold {
       }
     }
     if (delta.metadata() != 0) {
-      metadata = MergePatch.apply(metadata, bytes(memory, delta.metadata(), delta.metadataBytes()));
+      metadata =
+          MergePatch.apply(metadata, Bytes.read(memory, delta.metadata(), delta.metadataBytes()));
     }
   }
 
@@ -165,14 +167,5 @@ public final class Fold {
   public static float value(long code, int grid) {
     long limited = Math.max(-Frame.MAX_CODE, Math.min(Frame.MAX_CODE, code));
     return (float) ((double) limited / grid);
-  }
-
-  /** Copies bytes out of memory. */
-  public static byte[] bytes(Memory memory, int address, int n) {
-    byte[] copy = new byte[n];
-    for (int i = 0; i < n; i++) {
-      copy[i] = memory.getByte(address + i);
-    }
-    return copy;
   }
 }

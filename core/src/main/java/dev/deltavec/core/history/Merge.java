@@ -12,6 +12,7 @@ import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.json.MergePatch;
 import dev.deltavec.core.memory.Buffer;
+import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
@@ -165,7 +166,7 @@ public final class Merge {
       if (reader.metadataBytes() > Database.MAX_METADATA_BYTES) {
         throw invalid("carries metadata of " + reader.metadataBytes() + " bytes");
       }
-      MergePatch.apply(new byte[0], Fold.bytes(memory, reader.metadata(), reader.metadataBytes()));
+      MergePatch.apply(new byte[0], Bytes.read(memory, reader.metadata(), reader.metadataBytes()));
     }
   }
 
@@ -312,12 +313,8 @@ public final class Merge {
         log.load(base, fold, row);
       }
     } else if (subject >= 0) {
-      int metadata = image.metadataBlock(subject);
       memory.copy(image.vector(subject), row, image.stride() << 2);
-      fold.begin(
-          row,
-          true,
-          metadata == 0 ? new byte[0] : Fold.bytes(memory, metadata + 4, memory.getInt(metadata)));
+      fold.begin(row, true, image.metadata(subject));
     } else {
       fold.begin(row);
     }

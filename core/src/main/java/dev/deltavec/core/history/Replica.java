@@ -7,6 +7,7 @@ import dev.deltavec.core.delta.FrameReader;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.memory.Buffer;
+import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
 
@@ -69,7 +70,7 @@ public final class Replica {
     memory.putInt(start, MAGIC);
     int at = DeltaLog.putVarint(memory, start + 4, versions.count());
     for (int r = 0; r < versions.count(); r++) {
-      DeltaLog.put48(memory, at, versions.replica(r));
+      Bytes.put48(memory, at, versions.replica(r));
       at = DeltaLog.putVarint(memory, at + 6, versions.intervals(r));
       int last = 0;
       for (int i = 0; i < versions.intervals(r); i++) {
@@ -164,10 +165,7 @@ public final class Replica {
       if (end - at < 6) {
         throw corruptCursor();
       }
-      long value =
-          memory.getInt(at) & 0xffff_ffffL
-              | (long) (memory.getByte(at + 4) & 0xff) << 32
-              | (long) (memory.getByte(at + 5) & 0xff) << 40;
+      long value = Bytes.get48(memory, at);
       at += 6;
       return value;
     }
@@ -287,7 +285,7 @@ public final class Replica {
     }
     if (which == replicaCount) {
       at = DeltaLog.putVarint(memory, at, 0);
-      DeltaLog.put48(memory, at, reader.replica());
+      Bytes.put48(memory, at, reader.replica());
       at += 6;
       if (replicaCount == replicaNumbers.length) {
         replicaNumbers = Arrays.copyOf(replicaNumbers, replicaCount * 2);

@@ -3,6 +3,7 @@ package dev.deltavec.core.image;
 import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
+import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
@@ -260,6 +261,12 @@ public final class Image {
     return memory.getInt(slot(slot) + METADATA);
   }
 
+  /** Returns a copy of the slot's metadata as JSON, empty if it has none. O(bytes) */
+  public byte[] metadata(int slot) {
+    int block = metadataBlock(slot);
+    return block == 0 ? new byte[0] : Bytes.read(memory, block + 4, memory.getInt(block));
+  }
+
   /** Returns the metadata block named by a copy of a slot's record. */
   public int metadataOfRecord(int record) {
     return memory.getInt(record + METADATA);
@@ -466,9 +473,7 @@ public final class Image {
     }
     textBytes += json.length + 4;
     memory.putInt(block, json.length);
-    for (int i = 0; i < json.length; i++) {
-      memory.putByte(block + 4 + i, json[i]);
-    }
+    Bytes.write(memory, block + 4, json);
     return block;
   }
 
