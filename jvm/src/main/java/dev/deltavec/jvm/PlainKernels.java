@@ -1,6 +1,7 @@
 package dev.deltavec.jvm;
 
 import dev.deltavec.core.memory.Kernels;
+import dev.deltavec.core.memory.ScalarKernels;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -23,6 +24,7 @@ public final class PlainKernels implements Kernels {
   private static final int INFINITY = 0x7f80_0000;
 
   private final SegmentMemory memory;
+  private final ScalarKernels scalar;
 
   /**
    * Kernels over one memory.
@@ -31,6 +33,7 @@ public final class PlainKernels implements Kernels {
    */
   public PlainKernels(SegmentMemory memory) {
     this.memory = memory;
+    scalar = new ScalarKernels(memory);
   }
 
   @Override
@@ -129,5 +132,41 @@ public final class PlainKernels implements Kernels {
       max = Math.max(max, segment.get(INT, from + 4L * i) & MAGNITUDE);
     }
     return max < INFINITY;
+  }
+
+  @Override
+  public void encode(int row, float factor, int center, int floats, int codes, int out) {
+    scalar.encode(row, factor, center, floats, codes, out);
+  }
+
+  @Override
+  public void encode4(
+      int row, float factor, int center, int floats, int dimensions, int codes, int out) {
+    scalar.encode4(row, factor, center, floats, dimensions, codes, out);
+  }
+
+  @Override
+  public void encodeQuery(int row, float factor, int center, int floats, int query, int out) {
+    scalar.encodeQuery(row, factor, center, floats, query, out);
+  }
+
+  @Override
+  public void queryOfCodes(int row, int codes, int query) {
+    scalar.queryOfCodes(row, codes, query);
+  }
+
+  @Override
+  public void queryOfCodes4(int row, int codes, int query) {
+    scalar.queryOfCodes4(row, codes, query);
+  }
+
+  @Override
+  public void codeDotBatch(int query, int rows, int n, int codes, int out) {
+    scalar.codeDotBatch(query, rows, n, codes, out);
+  }
+
+  @Override
+  public void codeDotBatch4(int query, int rows, int n, int codes, int out) {
+    scalar.codeDotBatch4(query, rows, n, codes, out);
   }
 }

@@ -1,6 +1,7 @@
 package dev.deltavec.jvm;
 
 import dev.deltavec.core.memory.Kernels;
+import dev.deltavec.core.memory.ScalarKernels;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
@@ -45,6 +46,7 @@ public final class VectorKernels implements Kernels {
   private static final int INFINITY = 0x7f80_0000;
 
   private final SegmentMemory memory;
+  private final ScalarKernels scalar;
 
   /**
    * Kernels over one memory.
@@ -53,6 +55,7 @@ public final class VectorKernels implements Kernels {
    */
   public VectorKernels(SegmentMemory memory) {
     this.memory = memory;
+    scalar = new ScalarKernels(memory);
   }
 
   /** Returns the width of the registers in bits. */
@@ -322,5 +325,41 @@ public final class VectorKernels implements Kernels {
       max = Math.max(max, memory.getInt(address + (i << 2)) & MAGNITUDE);
     }
     return max < INFINITY;
+  }
+
+  @Override
+  public void encode(int row, float factor, int center, int floats, int codes, int out) {
+    scalar.encode(row, factor, center, floats, codes, out);
+  }
+
+  @Override
+  public void encode4(
+      int row, float factor, int center, int floats, int dimensions, int codes, int out) {
+    scalar.encode4(row, factor, center, floats, dimensions, codes, out);
+  }
+
+  @Override
+  public void encodeQuery(int row, float factor, int center, int floats, int query, int out) {
+    scalar.encodeQuery(row, factor, center, floats, query, out);
+  }
+
+  @Override
+  public void queryOfCodes(int row, int codes, int query) {
+    scalar.queryOfCodes(row, codes, query);
+  }
+
+  @Override
+  public void queryOfCodes4(int row, int codes, int query) {
+    scalar.queryOfCodes4(row, codes, query);
+  }
+
+  @Override
+  public void codeDotBatch(int query, int rows, int n, int codes, int out) {
+    scalar.codeDotBatch(query, rows, n, codes, out);
+  }
+
+  @Override
+  public void codeDotBatch4(int query, int rows, int n, int codes, int out) {
+    scalar.codeDotBatch4(query, rows, n, codes, out);
   }
 }

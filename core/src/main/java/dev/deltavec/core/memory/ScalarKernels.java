@@ -74,4 +74,166 @@ public final class ScalarKernels implements Kernels {
     }
     return sum == 0;
   }
+
+  // ---------------------------------------------------------------- codes
+
+  @Override
+  public void encode(int row, float factor, int center, int floats, int codes, int out) {
+    float max = maximum(row, factor, center, floats);
+    if (max == 0) {
+      for (int i = 0, n = padded(floats); i < n; i++) {
+        memory.putByte(codes + i, (byte) (MAX_CODE + 1));
+      }
+      put(out, 0, 0);
+      return;
+    }
+    float inverse = MAX_CODE / max;
+    int squares = 0;
+    for (int i = 0, n = padded(floats); i < n; i++) {
+      int v = i < floats ? round(value(row, factor, center, i) * inverse, MAX_CODE) : 0;
+      memory.putByte(codes + i, (byte) (v + MAX_CODE + 1));
+      squares += v * v;
+    }
+    put(out, max / MAX_CODE, squares);
+  }
+
+  @Override
+  public void encode4(
+      int row, float factor, int center, int floats, int dimensions, int codes, int out) {
+    int n = padded(floats);
+    float max = maximum(row, factor, center, floats);
+    if (max == 0) {
+      for (int i = 0; i < n >> 1; i++) {
+        memory.putByte(codes + i, (byte) 0x88);
+      }
+      put(out, 0, 0);
+      return;
+    }
+    float clipped =
+        Math.min(
+            max, 2.7f * (float) Math.sqrt(meanSquare(row, factor, center, floats, dimensions)));
+    boolean clip =
+        clipped < max
+            && error4(row, factor, center, floats, clipped)
+                < error4(row, factor, center, floats, max);
+    float largest = clip ? clipped : max;
+    float inverse = MAX_CODE_4 / largest;
+    int squares = 0;
+    for (int i = 0; i < n; i++) {
+      int v = i < floats ? round(value(row, factor, center, i) * inverse, MAX_CODE_4) : 0;
+      int at = codes + (i >> 5 << 4) + (i & 15);
+      int u = v + MAX_CODE_4 + 1;
+      memory.putByte(at, (byte) ((i & 16) == 0 ? u : memory.getByte(at) | u << 4));
+      squares += v * v;
+    }
+    put(out, largest / MAX_CODE_4, squares);
+  }
+
+  private float meanSquare(int row, float factor, int center, int floats, int dimensions) {
+    float[] sums = new float[4];
+    for (int i = 0; i < floats; i++) {
+      float y = value(row, factor, center, i);
+      sums[i & 3] += y * y;
+    }
+    return ((sums[0] + sums[2]) + (sums[1] + sums[3])) / dimensions;
+  }
+
+  private float error4(int row, float factor, int center, int floats, float largest) {
+    float inverse = MAX_CODE_4 / largest;
+    float scale = largest / MAX_CODE_4;
+    float[] sums = new float[4];
+    for (int i = 0; i < floats; i++) {
+      float y = value(row, factor, center, i);
+      float d = y - round(y * inverse, MAX_CODE_4) * scale;
+      sums[i & 3] += d * d;
+    }
+    return (sums[0] + sums[2]) + (sums[1] + sums[3]);
+  }
+
+  @Override
+  public void encodeQuery(int row, float factor, int center, int floats, int query, int out) {
+    float max = maximum(row, factor, center, floats);
+    float inverse = max == 0 ? 0 : MAX_QUERY_CODE / max;
+    int squares = 0;
+    for (int i = 0, n = padded(floats); i < n; i++) {
+      int v =
+          i < floats && max != 0
+              ? round(value(row, factor, center, i) * inverse, MAX_QUERY_CODE)
+              : 0;
+      memory.putByte(query + i, (byte) v);
+      squares += v * v;
+    }
+    put(out, max / MAX_QUERY_CODE, squares);
+  }
+
+  @Override
+  public void queryOfCodes(int row, int codes, int query) {
+    for (int i = 0; i < codes; i++) {
+      memory.putByte(query + i, (byte) (memory.getByte(row + i) - (MAX_CODE + 1)));
+    }
+  }
+
+  @Override
+  public void queryOfCodes4(int row, int codes, int query) {
+    for (int i = 0; i < codes; i++) {
+      memory.putByte(query + i, (byte) code4(row, i));
+    }
+  }
+
+  @Override
+  public void codeDotBatch(int query, int rows, int n, int codes, int out) {
+    for (int r = 0; r < n; r++) {
+      int row = memory.getInt(rows + (r << 2));
+      int sum = 0;
+      for (int i = 0; i < codes; i++) {
+        sum += memory.getByte(query + i) * (memory.getByte(row + i) - (MAX_CODE + 1));
+      }
+      memory.putInt(out + (r << 2), sum);
+    }
+  }
+
+  @Override
+  public void codeDotBatch4(int query, int rows, int n, int codes, int out) {
+    for (int r = 0; r < n; r++) {
+      int row = memory.getInt(rows + (r << 2));
+      int sum = 0;
+      for (int i = 0; i < codes; i++) {
+        sum += memory.getByte(query + i) * code4(row, i);
+      }
+      memory.putInt(out + (r << 2), sum);
+    }
+  }
+
+  private int code4(int row, int i) {
+    int pair = memory.getByte(row + (i >> 5 << 4) + (i & 15));
+    return ((i & 16) == 0 ? pair & 15 : pair >> 4 & 15) - (MAX_CODE_4 + 1);
+  }
+
+  private static int padded(int floats) {
+    return floats + CODE_BLOCK - 1 & -CODE_BLOCK;
+  }
+
+  private float value(int row, float factor, int center, int i) {
+    float y = memory.getFloat(row + (i << 2)) * factor - memory.getFloat(center + (i << 2));
+    return Math.max(-CODE_RANGE, Math.min(CODE_RANGE, y));
+  }
+
+  /** Returns the largest magnitude, 0 if it is negligible. */
+  private float maximum(int row, float factor, int center, int floats) {
+    float max = 0;
+    for (int i = 0; i < floats; i++) {
+      max = Math.max(max, Math.abs(value(row, factor, center, i)));
+    }
+    return max < 1 / CODE_RANGE ? 0 : max;
+  }
+
+  private static int round(float x, int most) {
+    float nearest = x + 0x1.8p23f - 0x1.8p23f; // rounds to even at the unit
+    return Math.max(-most, Math.min(most, (int) nearest));
+  }
+
+  private void put(int out, float scale, int squares) {
+    memory.putFloat(out, scale);
+    memory.putInt(out + 4, squares);
+  }
 }
