@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * is applied meanwhile reaches the subscribers only when it is done.
  */
 public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
-  private final DeltaVectorDB db;
+  private final Gate gate;
+  private final Following following;
   private final @Nullable DeltaOrigin origin;
   private final ArrayDeque<DeltaEvent> page = new ArrayDeque<>();
 
@@ -37,8 +38,9 @@ public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
 
   private boolean closed;
 
-  DeltaFeed(DeltaVectorDB db, long position, @Nullable DeltaOrigin origin) {
-    this.db = db;
+  DeltaFeed(Gate gate, Following following, long position, @Nullable DeltaOrigin origin) {
+    this.gate = gate;
+    this.following = following;
     this.position = position;
     this.origin = origin;
   }
@@ -51,11 +53,11 @@ public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
    */
   @Override
   public boolean hasNext() {
-    db.lock();
+    gate.lock();
     try {
       return await();
     } finally {
-      db.unlock();
+      gate.unlock();
     }
   }
 
@@ -67,14 +69,14 @@ public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
    */
   @Override
   public DeltaEvent next() {
-    db.lock();
+    gate.lock();
     try {
       if (!await()) {
         throw new NoSuchElementException("the feed has ended, or the thread is interrupted");
       }
       return page.remove();
     } finally {
-      db.unlock();
+      gate.unlock();
     }
   }
 
@@ -88,27 +90,27 @@ public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
   public @Nullable DeltaEvent poll(Duration timeout) throws InterruptedException {
     boolean finite = timeout.compareTo(Duration.ofNanos(Long.MAX_VALUE)) < 0;
     long nanos = timeout.isNegative() ? 0 : finite ? timeout.toNanos() : Long.MAX_VALUE;
-    db.lock();
+    gate.lock();
     try {
       while (!fill() && !ended() && nanos > 0) {
-        nanos = db.awaitDeltas(nanos);
+        nanos = gate.await(nanos);
       }
       return page.poll();
     } finally {
-      db.unlock();
+      gate.unlock();
     }
   }
 
   /** Ends the feed, also for threads that wait. Closing again does nothing. */
   @Override
   public void close() {
-    db.lock();
+    gate.lock();
     try {
       closed = true;
       page.clear();
-      db.wakeFeeds();
+      gate.wake();
     } finally {
-      db.unlock();
+      gate.unlock();
     }
   }
 
@@ -118,7 +120,7 @@ public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
         return false;
       }
       try {
-        db.awaitDeltas(Long.MAX_VALUE);
+        gate.await(Long.MAX_VALUE);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return false;
@@ -128,13 +130,13 @@ public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
   }
 
   private boolean ended() {
-    return closed || db.isClosed();
+    return closed || gate.isClosed();
   }
 
   /** Reads pages until one holds a delta, or there is nothing to read. */
   private boolean fill() {
-    while (page.isEmpty() && !ended() && position < db.arrived()) {
-      position = db.readPage(position, origin, page);
+    while (page.isEmpty() && !ended() && position < following.position()) {
+      position = following.readPage(position, origin, page);
     }
     return !page.isEmpty();
   }

@@ -1,5 +1,7 @@
 package dev.deltavec;
 
+import dev.deltavec.jvm.SegmentMemory;
+
 /**
  * Sizes and counts of a database. Bytes are those of its memory outside the Java heap unless said.
  *
@@ -34,4 +36,26 @@ public record DeltaStats(
     int historyDeltas,
     int checkpoints,
     int maxLevel,
-    int stride) {}
+    int stride) {
+  /** Reads the output of the core's statistics; see docs/abi.md. */
+  static DeltaStats of(Store store) {
+    SegmentMemory memory = store.memory();
+    int record = store.database().output();
+    return new DeltaStats(
+        memory.getInt(record),
+        memory.getInt(record + 4),
+        store.whole(record + 8),
+        store.whole(record + 16),
+        store.whole(record + 24),
+        store.whole(record + 32),
+        store.whole(record + 40),
+        store.whole(record + 48),
+        store.whole(record + 56),
+        store.whole(record + 72) + store.whole(record + 80),
+        store.whole(record + 80),
+        memory.getInt(record + 88),
+        memory.getInt(record + 92),
+        memory.getInt(record + 64),
+        memory.getInt(record + 68));
+  }
+}

@@ -5,27 +5,19 @@ import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
-import dev.deltavec.core.delta.DeltaId;
 import dev.deltavec.core.delta.Frame;
-import dev.deltavec.core.memory.Buffer;
-import dev.deltavec.jvm.Platform;
 import dev.deltavec.jvm.SegmentMemory;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -56,54 +48,24 @@ import org.jspecify.annotations.Nullable;
 public final class DeltaVectorDB implements AutoCloseable {
   private static final int IDS_PAGE = 1024;
 
-  // Output records; see docs/abi.md.
-  private static final int HIT_BYTES = 16;
-  private static final int HIT_ID = 4;
-  private static final int HIT_ID_BYTES = 8;
-  private static final int APPLIED_SEQUENCE = 8;
-  private static final int CHAIN_HORIZON = 16;
-  private static final int CHAIN_ALIVE = 24;
-  private static final int COMPACTION_HORIZON = 24;
-
-  /** The most bytes of frames that are read from the log at once, if they are more than one. */
-  private static final int PAGE_BYTES = 1 << 16;
-
-  private final ReentrantLock lock = new ReentrantLock();
-
-  /** Signalled when deltas have come in, and when a feed or the database is closed. */
-  private final Condition arrivals = lock.newCondition();
-
-  private final DatabaseOptions options;
-  private final int dimensions;
-  private final InstantSource clock;
-  private final SegmentMemory memory;
+  private final Gate gate = new Gate();
+  private final Store store;
   private final Database database;
-  private final Buffer input;
-  private final FrameWriter writer;
-  private final FrameDecoder decoder;
-  private final EventHub events = new EventHub();
-
-  /** How many deltas have come in. */
-  private long position;
-
-  private byte[] text = new byte[64];
-  private boolean closed;
+  private final Following following;
+  private final Changes changes;
+  private final Searches searches;
+  private final Past past;
+  private final Exchange exchange;
 
   private DeltaVectorDB(DatabaseOptions options, long memoryLimit, InstantSource clock) {
-    this.options = options;
-    this.clock = clock;
-    dimensions = options.dimensions();
-    memory = new SegmentMemory(memoryLimit);
-    try {
-      database = new Database(memory, Platform.kernels(memory), options);
-      input = new Buffer(database.heap());
-      input.reserve(0);
-    } catch (DeltaException e) {
-      memory.close();
-      throw e;
-    }
-    writer = new FrameWriter(memory, options.compression());
-    decoder = new FrameDecoder(memory, database.heap(), options.replica());
+    store = new Store(options, memoryLimit, clock);
+    database = store.database();
+    FrameDecoder decoder = new FrameDecoder(store.memory(), database.heap(), options.replica());
+    following = new Following(gate, store, decoder);
+    changes = new Changes(store, following);
+    searches = new Searches(store);
+    past = new Past(store, decoder);
+    exchange = new Exchange(store, following);
   }
 
   /** Returns a builder that holds the defaults. */
@@ -113,15 +75,7 @@ public final class DeltaVectorDB implements AutoCloseable {
 
   /** Returns the options that the database runs with. */
   public DatabaseOptions options() {
-    return options;
-  }
-
-  private void enter() {
-    lock.lock();
-    if (closed) {
-      lock.unlock();
-      throw new DeltaException(ErrorCode.CLOSED, "the database is closed");
-    }
+    return store.options();
   }
 
   // ---------------------------------------------------------------- deltas
@@ -137,26 +91,11 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public String applyDelta(VectorDelta delta) {
     Objects.requireNonNull(delta, "delta");
-    enter();
+    gate.enter();
     try {
-      long now = now();
-      writer.check(delta, -1);
-      int frame = reserve(FrameWriter.mostBytes(delta));
-      int end = writer.write(frame, delta, -1);
-      try {
-        database.apply(frame, end - frame, 1, now);
-      } catch (DeltaException e) {
-        throw new DeltaException(e.code(), e.getMessage()); // a single delta has no index
-      }
-      int record = database.output();
-      String id = id(record);
-      long first = took(1);
-      if (events.active()) {
-        events.emit(List.of(event(id, record, delta, first)));
-      }
-      return id;
+      return changes.apply(delta);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -171,100 +110,12 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<String> applyDeltas(List<VectorDelta> deltas) {
     VectorDelta[] batch = deltas.toArray(VectorDelta[]::new);
-    enter();
+    gate.enter();
     try {
-      long now = now();
-      long most = 0;
-      for (int i = 0; i < batch.length; i++) {
-        writer.check(batch[i], i);
-        most += FrameWriter.mostBytes(batch[i]);
-      }
-      if (batch.length == 0) {
-        return List.of();
-      }
-      int start = reserve(most);
-      int end = start;
-      for (int i = 0; i < batch.length; i++) {
-        end = writer.write(end, batch[i], i);
-      }
-      database.apply(start, end - start, batch.length, now);
-      return applied(batch);
+      return changes.apply(batch);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  /** Reads the ids of an applied batch, and tells the subscribers. */
-  private List<String> applied(VectorDelta[] batch) {
-    String[] ids = new String[batch.length];
-    List<DeltaEvent> news = events.active() ? new ArrayList<>(batch.length) : List.of();
-    int record = database.output();
-    long first = took(batch.length);
-    for (int i = 0; i < batch.length; i++, record += Database.APPLIED_BYTES) {
-      ids[i] = id(record);
-      if (events.active()) {
-        news.add(event(ids[i], record, batch[i], first + i));
-      }
-    }
-    if (!news.isEmpty()) {
-      events.emit(news);
-    }
-    return Collections.unmodifiableList(Arrays.asList(ids));
-  }
-
-  private long now() {
-    long now = clock.millis();
-    if (now < 0 || now >= Frame.TIME_LIMIT) {
-      throw new DeltaException(
-          ErrorCode.INVALID_ARGUMENT, "the clock stands at " + now + " ms, not within 48 bits");
-    }
-    return now;
-  }
-
-  private String id(int record) {
-    return DeltaId.format(
-        memory.getLong(record), memory.getInt(record + APPLIED_SEQUENCE), options.replica());
-  }
-
-  /** Counts deltas that have come in, and wakes feeds. Returns the position of the first. */
-  private long took(int deltas) {
-    long first = position;
-    position += deltas;
-    arrivals.signalAll();
-    return first;
-  }
-
-  private DeltaEvent event(String deltaId, int record, VectorDelta delta, long at) {
-    DeltaOperation operation =
-        switch (delta.operation()) {
-          case DeltaOperation.Create create -> new DeltaOperation.Create(kept(create.vector()));
-          case DeltaOperation.Sparse sparse ->
-              new DeltaOperation.Sparse(sparse.indices().clone(), kept(sparse.values()));
-          case DeltaOperation.Dense dense -> new DeltaOperation.Dense(kept(dense.vector()));
-          case DeltaOperation.Scale scale -> scale;
-          case DeltaOperation.Offset offset -> offset;
-          case DeltaOperation.Delete delete -> delete;
-        };
-    return new DeltaEvent(
-        deltaId,
-        delta.vectorId(),
-        operation,
-        delta.metadata(),
-        Instant.ofEpochMilli(memory.getLong(record)),
-        DeltaOrigin.LOCAL,
-        at);
-  }
-
-  /** Returns values as the database keeps them: a copy, on its grid if it has one. */
-  private float[] kept(float[] values) {
-    float[] kept = values.clone();
-    int grid = options.grid();
-    if (grid != 0) {
-      for (int i = 0; i < kept.length; i++) {
-        kept[i] = (float) (Math.floor((double) kept[i] * grid + 0.5) / grid);
-      }
-    }
-    return kept;
   }
 
   // ---------------------------------------------------------------- following
@@ -300,57 +151,12 @@ public final class DeltaVectorDB implements AutoCloseable {
   public Subscription onDelta(Consumer<? super DeltaEvent> callback, FeedOptions feed) {
     Objects.requireNonNull(callback, "callback");
     Objects.requireNonNull(feed, "feed");
-    enter();
+    gate.enter();
     try {
-      replay(callback, feed);
-      EventHub.Subscriber subscriber = events.subscribe(callback, position, feed.origin());
-      return () -> {
-        lock.lock();
-        try {
-          events.unsubscribe(subscriber);
-        } finally {
-          lock.unlock();
-        }
-      };
+      return following.subscribe(callback, feed);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  private void replay(Consumer<? super DeltaEvent> callback, FeedOptions feed) {
-    List<DeltaEvent> page = new ArrayList<>();
-    long first = first(feed);
-    requireLogged(first);
-    for (long next = first; next < position && !closed; page.clear()) {
-      next = readPage(next, feed.origin(), page);
-      for (DeltaEvent event : page) {
-        if (!closed) {
-          EventHub.call(callback, event);
-        }
-      }
-    }
-  }
-
-  /** Fails if not all deltas from a position on are in the log. */
-  private void requireLogged(long first) {
-    for (int at = (int) first; at < position; at = database.next()) {
-      if (database.read(at, PAGE_BYTES) < database.next() - at) {
-        throw compacted(at);
-      }
-    }
-  }
-
-  private long first(FeedOptions feed) {
-    Long since = feed.since();
-    if (since == null) {
-      return position;
-    }
-    if (since < 0 || since > position) {
-      throw new DeltaException(
-          ErrorCode.INVALID_ARGUMENT,
-          "since must be a position from 0 to " + position + ", not " + since);
-    }
-    return since;
   }
 
   /**
@@ -366,12 +172,11 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public DeltaFeed deltas(FeedOptions feed) {
     Objects.requireNonNull(feed, "feed");
-    enter();
+    gate.enter();
     try {
-      requireHistory();
-      return new DeltaFeed(this, first(feed), feed.origin());
+      return following.feed(feed);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -380,98 +185,23 @@ public final class DeltaVectorDB implements AutoCloseable {
    * will have. O(1)
    */
   public long position() {
-    enter();
+    gate.enter();
     try {
-      return position;
+      return following.position();
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  private void requireHistory() {
-    database.arrived(); // fails without a history
-  }
-
-  // What feeds call, with the lock.
-
-  void lock() {
-    lock.lock();
-  }
-
-  void unlock() {
-    lock.unlock();
-  }
-
-  boolean isClosed() {
-    return closed;
-  }
-
-  long arrived() {
-    return position;
-  }
-
-  /**
-   * Waits until deltas have come in, or something is closed.
-   *
-   * @return what is left of the time, nanoseconds
-   */
-  long awaitDeltas(long nanos) throws InterruptedException {
-    return arrivals.awaitNanos(nanos);
-  }
-
-  void wakeFeeds() {
-    arrivals.signalAll();
-  }
-
-  /**
-   * Reads a page of the log.
-   *
-   * @param from position to begin at, before the present one
-   * @param origin of the deltas to read, or null for all
-   * @param page gets the deltas
-   * @return the position behind the page
-   * @throws DeltaException {@code HISTORY_COMPACTED} if the first delta is gone
-   */
-  long readPage(long from, @Nullable DeltaOrigin origin, Collection<DeltaEvent> page) {
-    int first = (int) from;
-    if (database.read(first, PAGE_BYTES) < database.next() - first
-        && database.read(first, 1) < database.next() - first) { // some are gone, so one at a time
-      throw compacted(from);
-    }
-    int frame = database.output();
-    int next = database.next();
-    for (int i = first; i < next; i++) {
-      frame = decode(frame, i, origin, page);
-    }
-    return next;
-  }
-
-  private static DeltaException compacted(long from) {
-    return new DeltaException(
-        ErrorCode.HISTORY_COMPACTED,
-        "deltas from position "
-            + from
-            + " on were compacted away: read the present state and follow from its position");
-  }
-
-  private int decode(
-      int frame, long at, @Nullable DeltaOrigin origin, Collection<DeltaEvent> page) {
-    int end = decoder.read(frame);
-    if (origin == null || origin == decoder.origin()) {
-      page.add(decoder.event(at));
-    }
-    return end;
   }
 
   // ---------------------------------------------------------------- reading
 
   /** Returns the number of live vectors. O(1) */
   public int size() {
-    enter();
+    gate.enter();
     try {
       return database.size();
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -482,11 +212,11 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public boolean has(String id) {
-    enter();
+    gate.enter();
     try {
-      return find(id) != 0;
+      return store.find(id) != 0;
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -498,17 +228,12 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public float @Nullable [] getVector(String id) {
-    enter();
+    gate.enter();
     try {
-      int address = find(id);
-      if (address == 0) {
-        return null;
-      }
-      float[] vector = new float[dimensions];
-      memory.getFloats(address, vector);
-      return vector;
+      int address = store.find(id);
+      return address == 0 ? null : store.vector(address);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -522,21 +247,22 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     DIMENSION_MISMATCH} if the array is of another length
    */
   public boolean getVectorInto(String id, float[] target) {
-    enter();
+    gate.enter();
     try {
+      int dimensions = options().dimensions();
       if (target.length != dimensions) {
         throw new DeltaException(
             ErrorCode.DIMENSION_MISMATCH,
             "the target has " + target.length + " values, not " + dimensions);
       }
-      int address = find(id);
+      int address = store.find(id);
       if (address == 0) {
         return false;
       }
-      memory.getFloats(address, target);
+      store.memory().getFloats(address, target);
       return true;
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -554,19 +280,20 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public @Nullable FloatBuffer getVectorView(String id) {
-    enter();
+    gate.enter();
     try {
-      int address = find(id);
+      int address = store.find(id);
       return address == 0
           ? null
-          : memory
-              .slice(address, 4L * dimensions)
+          : store
+              .memory()
+              .slice(address, 4L * options().dimensions())
               .asByteBuffer()
               .asReadOnlyBuffer()
               .order(ByteOrder.LITTLE_ENDIAN)
               .asFloatBuffer();
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -579,34 +306,31 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public @Nullable String getMetadata(String id) {
-    enter();
+    gate.enter();
     try {
-      int at = reserve(roomFor(id));
-      if (!database.metadata(at, writer.writeId(at, id))) {
-        return null;
-      }
-      int bytes = database.outputBytes();
-      return bytes == 0 ? "{}" : text(database.output(), bytes);
+      int bytes = store.putId(id);
+      return database.metadata(store.input(), bytes) ? store.metadata() : null;
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
   /** Returns the ids of all live vectors, in no particular order. O(size) */
   public List<String> ids() {
-    enter();
+    gate.enter();
     try {
+      SegmentMemory memory = store.memory();
       List<String> ids = new ArrayList<>(database.size());
       for (int slot = 0; slot >= 0; slot = database.next()) {
         int n = database.ids(slot, IDS_PAGE);
         int record = database.output();
         for (int end = record + n * Database.ID_BYTES; record != end; record += Database.ID_BYTES) {
-          ids.add(text(memory.getInt(record), memory.getInt(record + 4)));
+          ids.add(store.text(memory.getInt(record), memory.getInt(record + 4)));
         }
       }
       return Collections.unmodifiableList(ids);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -621,32 +345,12 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     or {@code OUT_OF_MEMORY}
    */
   public List<SearchResult> search(float[] query, int k) {
-    enter();
+    gate.enter();
     try {
-      return hits(database.search(write(query), query.length, k, 0));
+      return searches.search(query, k);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  /** Returns the address of a query; one of another length is refused by its length alone. */
-  private int write(float[] query) {
-    if (query.length != dimensions) {
-      return input.address();
-    }
-    int at = reserve(4L * dimensions);
-    memory.putFloats(at, query);
-    return at;
-  }
-
-  private List<SearchResult> hits(int n) {
-    SearchResult[] hits = new SearchResult[n];
-    int record = database.output();
-    for (int i = 0; i < n; i++, record += HIT_BYTES) {
-      String id = text(memory.getInt(record + HIT_ID), memory.getInt(record + HIT_ID_BYTES));
-      hits[i] = new SearchResult(id, memory.getFloat(record));
-    }
-    return Collections.unmodifiableList(Arrays.asList(hits));
   }
 
   // ---------------------------------------------------------------- the past
@@ -663,18 +367,11 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public float @Nullable [] getVectorAt(String id, Instant time) {
     Objects.requireNonNull(time, "time");
-    enter();
+    gate.enter();
     try {
-      int at = reserve(roomFor(id));
-      int address = database.findAt(at, writer.writeId(at, id), millis(time));
-      if (address == 0) {
-        return null;
-      }
-      float[] vector = new float[dimensions];
-      memory.getFloats(address, vector);
-      return vector;
+      return past.vector(id, time);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -686,16 +383,11 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public @Nullable String getMetadataAt(String id, Instant time) {
     Objects.requireNonNull(time, "time");
-    enter();
+    gate.enter();
     try {
-      int at = reserve(roomFor(id));
-      if (!database.metadataAt(at, writer.writeId(at, id), millis(time))) {
-        return null;
-      }
-      int bytes = database.outputBytes();
-      return bytes == 0 ? "{}" : text(database.output(), bytes);
+      return past.metadata(id, time);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -712,18 +404,12 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<SearchResult> searchAt(float[] query, int k, Instant time) {
     Objects.requireNonNull(time, "time");
-    enter();
+    gate.enter();
     try {
-      return hits(database.searchAt(write(query), query.length, k, millis(time)));
+      return searches.searchAt(query, k, time);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  /** Returns a time in milliseconds; one that no delta can have becomes one just as far off. */
-  private static long millis(Instant time) {
-    long second = time.getEpochSecond();
-    return second < 0 ? -1 : second > Frame.TIME_LIMIT ? Frame.TIME_LIMIT : time.toEpochMilli();
   }
 
   /**
@@ -735,35 +421,12 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     kept, {@code OUT_OF_MEMORY}
    */
   public DeltaChain getDeltaChain(String id) {
-    enter();
+    gate.enter();
     try {
-      int at = reserve(roomFor(id));
-      if (!database.chain(at, writer.writeId(at, id))) {
-        return new DeltaChain(id, List.of(), 0, null, 0, false);
-      }
-      int record = database.output();
-      DeltaChain.Entry[] deltas = new DeltaChain.Entry[memory.getInt(record)];
-      int frame = record + Database.CHAIN_BYTES;
-      for (int i = 0; i < deltas.length; i++) {
-        boolean checkpoint = memory.getInt(frame) != 0;
-        frame = decoder.read(frame + 4);
-        deltas[i] = decoder.entry(checkpoint);
-      }
-      return new DeltaChain(
-          id,
-          Arrays.asList(deltas),
-          memory.getInt(record + 4),
-          instant(record + CHAIN_HORIZON),
-          whole(record + 8),
-          memory.getInt(record + CHAIN_ALIVE) != 0);
+      return past.chain(id);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  private @Nullable Instant instant(int address) {
-    long millis = memory.getLong(address);
-    return millis < 0 ? null : Instant.ofEpochMilli(millis);
   }
 
   /**
@@ -778,33 +441,12 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     others as {@link #applyDelta}
    */
   public List<String> rollbackTo(String id, String deltaId) {
-    enter();
+    gate.enter();
     try {
-      DeltaId to = DeltaId.parse(deltaId);
-      long now = now();
-      int at = reserve(roomFor(id));
-      int bytes = writer.writeId(at, id);
-      if (database.rollBackTo(at, bytes, to.time(), to.sequence(), to.replica(), now) == 0) {
-        return List.of();
-      }
-      String issued = id(database.output());
-      long first = took(1);
-      if (events.active()) {
-        events.emit(readFrom(first));
-      }
-      return List.of(issued);
+      return changes.rollBackTo(id, deltaId);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  /** Reads what has come in from a position on. */
-  private List<DeltaEvent> readFrom(long first) {
-    List<DeltaEvent> news = new ArrayList<>();
-    for (long next = first; next < position; ) {
-      next = readPage(next, null, news);
-    }
-    return news;
   }
 
   /**
@@ -818,64 +460,13 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     OUT_OF_MEMORY}, then some vectors may be compacted already
    */
   public CompactionStats compact(CompactOptions what) {
-    Long maxBytes = what.maxBytes();
-    List<String> ids = what.ids();
-    if (what.keepLast() < 0 || (maxBytes != null && maxBytes < 0)) {
-      throw new DeltaException(
-          ErrorCode.INVALID_ARGUMENT, "keepLast and maxBytes must be 0 or more: " + what);
-    }
-    if (ids != null && maxBytes != null) {
-      throw new DeltaException(ErrorCode.INVALID_ARGUMENT, "ids cannot go with maxBytes");
-    }
-    Instant time = what.before();
-    long before =
-        time != null ? millis(time) : maxBytes != null && what.keepLast() == 0 ? 0 : Long.MAX_VALUE;
-    enter();
+    Past.check(what);
+    gate.enter();
     try {
-      if (ids == null) {
-        database.compact(0, 0, before, what.keepLast(), maxBytes == null ? -1 : maxBytes);
-        return compaction();
-      }
-      requireHistory();
-      for (String id : ids) {
-        compactOne(id, 0, 0); // nothing lies before 1970, but one that is not there is found
-      }
-      database.compact(0, 0, 0, 0, -1); // nothing, for the bytes
-      CompactionStats sum = compaction();
-      for (String id : ids) {
-        compactOne(id, before, what.keepLast());
-        sum = sum(sum, compaction());
-      }
-      return sum;
+      return past.compact(what);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  private void compactOne(String id, long before, int keepLast) {
-    int at = reserve(roomFor(id));
-    database.compact(at, writer.writeId(at, id), before, keepLast, -1);
-  }
-
-  private CompactionStats compaction() {
-    int record = database.output();
-    return new CompactionStats(
-        memory.getInt(record),
-        memory.getInt(record + 4),
-        whole(record + 8),
-        whole(record + 16),
-        instant(record + COMPACTION_HORIZON));
-  }
-
-  private static CompactionStats sum(CompactionStats a, CompactionStats b) {
-    Instant horizon = a.horizon();
-    Instant other = b.horizon();
-    return new CompactionStats(
-        a.chains() + b.chains(),
-        a.deltas() + b.deltas(),
-        a.bytesBefore(),
-        b.bytesAfter(),
-        horizon == null || (other != null && other.isAfter(horizon)) ? other : horizon);
   }
 
   // ---------------------------------------------------------------- other replicas
@@ -895,37 +486,12 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public MergeResult merge(byte[] stream) {
     Objects.requireNonNull(stream, "stream");
-    enter();
+    gate.enter();
     try {
-      MergeResult result = mergeBytes(stream);
-      long first = took(result.merged());
-      if (events.active() && result.merged() > 0) {
-        events.emit(readFrom(first));
-      }
-      return result;
+      return exchange.merge(stream);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  private MergeResult mergeBytes(byte[] stream) {
-    requireHistory();
-    long now = now();
-    Buffer buffer = new Buffer(database.heap()); // of its own, as streams can be long
-    try {
-      int at = buffer.reserve(stream.length);
-      memory.putBytes(at, stream);
-      database.merge(at, stream.length, now);
-    } finally {
-      buffer.release();
-    }
-    int record = database.output();
-    return new MergeResult(
-        memory.getInt(record),
-        memory.getInt(record + 4),
-        new MergeResult.Rejected(
-            memory.getInt(record + 8),
-            bytes(record + Database.MERGED_BYTES, memory.getInt(record + 12))));
   }
 
   /**
@@ -935,12 +501,11 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} if no history is kept
    */
   public byte[] cursor() {
-    enter();
+    gate.enter();
     try {
-      database.cursor();
-      return bytes(database.output(), database.outputBytes());
+      return exchange.cursor();
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -958,17 +523,11 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     kept, {@code OUT_OF_MEMORY}
    */
   public byte[] deltasSince(byte @Nullable [] cursor) {
-    enter();
+    gate.enter();
     try {
-      int length = cursor == null ? 0 : cursor.length;
-      int at = reserve(length);
-      if (cursor != null) {
-        memory.putBytes(at, cursor);
-      }
-      database.since(at, length);
-      return bytes(database.output(), database.outputBytes());
+      return exchange.deltasSince(cursor);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -976,33 +535,13 @@ public final class DeltaVectorDB implements AutoCloseable {
 
   /** Returns sizes and counts. O(1) */
   public DeltaStats stats() {
-    enter();
+    gate.enter();
     try {
       database.stats();
-      int record = database.output();
-      return new DeltaStats(
-          memory.getInt(record),
-          memory.getInt(record + 4),
-          whole(record + 8),
-          whole(record + 16),
-          whole(record + 24),
-          whole(record + 32),
-          whole(record + 40),
-          whole(record + 48),
-          whole(record + 56),
-          whole(record + 72) + whole(record + 80),
-          whole(record + 80),
-          memory.getInt(record + 88),
-          memory.getInt(record + 92),
-          memory.getInt(record + 64),
-          memory.getInt(record + 68));
+      return DeltaStats.of(store);
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  private long whole(int address) {
-    return (long) Double.longBitsToDouble(memory.getLong(address));
   }
 
   /**
@@ -1011,11 +550,11 @@ public final class DeltaVectorDB implements AutoCloseable {
    * about. O(size)
    */
   public String stateDigest() {
-    enter();
+    gate.enter();
     try {
       return HexFormat.of().toHexDigits(database.digest());
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
   }
 
@@ -1025,51 +564,15 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   @Override
   public void close() {
-    lock.lock();
+    gate.lock();
     try {
-      if (!closed) {
-        closed = true;
-        arrivals.signalAll();
-        events.close();
-        database.close();
-        memory.close();
+      if (gate.close()) {
+        following.close();
+        store.close();
       }
     } finally {
-      lock.unlock();
+      gate.unlock();
     }
-  }
-
-  /** Returns the address of a vector's values, or 0. */
-  private int find(String id) {
-    int at = reserve(roomFor(id));
-    return database.find(at, writer.writeId(at, id));
-  }
-
-  /** Bytes to look an id up with; what is longer is refused before it is written. */
-  private static long roomFor(String id) {
-    return 3L * Math.min(id.length(), Frame.MAX_ID_BYTES);
-  }
-
-  private int reserve(long bytes) {
-    if (bytes > 1 << 30) {
-      throw new DeltaException(
-          ErrorCode.OUT_OF_MEMORY, "no memory for a call with " + bytes + " bytes of input");
-    }
-    return input.reserve((int) bytes);
-  }
-
-  private byte[] bytes(int address, int n) {
-    byte[] copy = new byte[n];
-    memory.getBytes(address, copy, n);
-    return copy;
-  }
-
-  private String text(int address, int bytes) {
-    if (text.length < bytes) {
-      text = new byte[Math.max(bytes, text.length * 2)];
-    }
-    memory.getBytes(address, text, bytes);
-    return new String(text, 0, bytes, StandardCharsets.UTF_8);
   }
 
   /** What {@link #onDelta} returns: ends the subscription when it is closed. */

@@ -1,0 +1,167 @@
+package dev.deltavec;
+
+import dev.deltavec.core.Database;
+import dev.deltavec.core.DeltaException;
+import dev.deltavec.core.ErrorCode;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What has come in, for whoever follows: subscribers, who are called, and feeds, which read pages
+ * of the log. All is called with the lock of the gate.
+ */
+final class Following {
+  /** The most bytes of frames that are read from the log at once, if they are more than one. */
+  private static final int PAGE_BYTES = 1 << 16;
+
+  private final Gate gate;
+  private final Store store;
+  private final Database database;
+  private final FrameDecoder decoder;
+  private final EventHub events = new EventHub();
+
+  /** How many deltas have come in. */
+  private long position;
+
+  Following(Gate gate, Store store, FrameDecoder decoder) {
+    this.gate = gate;
+    this.store = store;
+    this.decoder = decoder;
+    database = store.database();
+  }
+
+  /** Returns how many deltas have come in. */
+  long position() {
+    return position;
+  }
+
+  /** Returns whether anybody wants to be called. */
+  boolean active() {
+    return events.active();
+  }
+
+  /** Counts deltas that have come in, and wakes feeds. Returns the position of the first. */
+  long took(int deltas) {
+    long first = position;
+    position += deltas;
+    gate.wake();
+    return first;
+  }
+
+  /** Calls the subscribers with events. */
+  void emit(List<DeltaEvent> news) {
+    events.emit(news);
+  }
+
+  /** Counts deltas that have come in, and calls the subscribers with what the log says of them. */
+  void tookLogged(int deltas) {
+    long first = took(deltas);
+    if (deltas > 0 && events.active()) {
+      List<DeltaEvent> news = new ArrayList<>();
+      for (long next = first; next < position; ) {
+        next = readPage(next, null, news);
+      }
+      events.emit(news);
+    }
+  }
+
+  /** Ends all subscriptions. */
+  void close() {
+    events.close();
+  }
+
+  // ---------------------------------------------------------------- subscribers
+
+  DeltaVectorDB.Subscription subscribe(Consumer<? super DeltaEvent> callback, FeedOptions feed) {
+    replay(callback, feed);
+    EventHub.Subscriber subscriber = events.subscribe(callback, position, feed.origin());
+    return () -> {
+      gate.lock();
+      try {
+        events.unsubscribe(subscriber);
+      } finally {
+        gate.unlock();
+      }
+    };
+  }
+
+  private void replay(Consumer<? super DeltaEvent> callback, FeedOptions feed) {
+    List<DeltaEvent> page = new ArrayList<>();
+    long first = first(feed);
+    requireLogged(first);
+    for (long next = first; next < position && !gate.isClosed(); page.clear()) {
+      next = readPage(next, feed.origin(), page);
+      for (DeltaEvent event : page) {
+        if (!gate.isClosed()) {
+          EventHub.call(callback, event);
+        }
+      }
+    }
+  }
+
+  /** Fails if not all deltas from a position on are in the log. */
+  private void requireLogged(long first) {
+    for (int at = (int) first; at < position; at = database.next()) {
+      if (database.read(at, PAGE_BYTES) < database.next() - at) {
+        throw compacted(at);
+      }
+    }
+  }
+
+  private long first(FeedOptions feed) {
+    Long since = feed.since();
+    if (since == null) {
+      return position;
+    }
+    if (since < 0 || since > position) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT,
+          "since must be a position from 0 to " + position + ", not " + since);
+    }
+    return since;
+  }
+
+  // ---------------------------------------------------------------- feeds
+
+  DeltaFeed feed(FeedOptions feed) {
+    store.requireHistory();
+    return new DeltaFeed(gate, this, first(feed), feed.origin());
+  }
+
+  /**
+   * Reads a page of the log.
+   *
+   * @param from position to begin at, before the present one
+   * @param origin of the deltas to read, or null for all
+   * @param page gets the deltas
+   * @return the position behind the page
+   * @throws DeltaException {@code HISTORY_COMPACTED} if the first delta is gone
+   */
+  long readPage(long from, @Nullable DeltaOrigin origin, Collection<DeltaEvent> page) {
+    int first = (int) from;
+    if (database.read(first, PAGE_BYTES) < database.next() - first
+        && database.read(first, 1) < database.next() - first) { // some are gone, so one at a time
+      throw compacted(from);
+    }
+    int frame = database.output();
+    int next = database.next();
+    for (int i = first; i < next; i++) {
+      frame = decoder.read(frame);
+      if (origin == null || origin == decoder.origin()) {
+        page.add(decoder.event(i));
+      }
+    }
+    return next;
+  }
+
+  private static DeltaException compacted(long from) {
+    return new DeltaException(
+        ErrorCode.HISTORY_COMPACTED,
+        "deltas from position "
+            + from
+            + " on were compacted away: read the present state and follow from its position");
+  }
+}

@@ -1,0 +1,176 @@
+package dev.deltavec;
+
+import dev.deltavec.core.Database;
+import dev.deltavec.core.DatabaseOptions;
+import dev.deltavec.core.DeltaException;
+import dev.deltavec.core.ErrorCode;
+import dev.deltavec.core.delta.Frame;
+import dev.deltavec.core.memory.Buffer;
+import dev.deltavec.jvm.Platform;
+import dev.deltavec.jvm.SegmentMemory;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.InstantSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The core's database in its memory: how arguments get into the memory, and results out of it.
+ * Arguments go to one place, so what is put there lasts until the next is put.
+ */
+final class Store {
+  private final DatabaseOptions options;
+  private final InstantSource clock;
+  private final SegmentMemory memory;
+  private final Database database;
+  private final Buffer input;
+  private final FrameWriter writer;
+  private byte[] text = new byte[64];
+
+  /**
+   * An empty database.
+   *
+   * @param memoryLimit the most bytes to take
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  Store(DatabaseOptions options, long memoryLimit, InstantSource clock) {
+    this.options = options;
+    this.clock = clock;
+    memory = new SegmentMemory(memoryLimit);
+    try {
+      database = new Database(memory, Platform.kernels(memory), options);
+      input = new Buffer(database.heap());
+      input.reserve(0);
+    } catch (DeltaException e) {
+      memory.close();
+      throw e;
+    }
+    writer = new FrameWriter(memory, options.compression());
+  }
+
+  DatabaseOptions options() {
+    return options;
+  }
+
+  SegmentMemory memory() {
+    return memory;
+  }
+
+  Database database() {
+    return database;
+  }
+
+  FrameWriter writer() {
+    return writer;
+  }
+
+  /** Gives all memory back. */
+  void close() {
+    database.close();
+    memory.close();
+  }
+
+  /** Returns the clock's time, Unix milliseconds. */
+  long now() {
+    long now = clock.millis();
+    if (now < 0 || now >= Frame.TIME_LIMIT) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT, "the clock stands at " + now + " ms, not within 48 bits");
+    }
+    return now;
+  }
+
+  /** Fails without a history. */
+  void requireHistory() {
+    database.arrived();
+  }
+
+  // ---------------------------------------------------------------- arguments
+
+  /** Makes room for an argument and returns its address. */
+  int reserve(long bytes) {
+    if (bytes > 1 << 30) {
+      throw new DeltaException(
+          ErrorCode.OUT_OF_MEMORY, "no memory for a call with " + bytes + " bytes of input");
+    }
+    return input.reserve((int) bytes);
+  }
+
+  /** Returns the address of what was put last. */
+  int input() {
+    return input.address();
+  }
+
+  /**
+   * Puts an id.
+   *
+   * @return its length in bytes
+   * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
+   */
+  int putId(String id) {
+    // What is longer is refused before it is written.
+    return writer.writeId(reserve(3L * Math.min(id.length(), Frame.MAX_ID_BYTES)), id);
+  }
+
+  /** Puts a query, if it has the right length; one of another is refused by that alone. */
+  void putQuery(float[] query) {
+    if (query.length == options.dimensions()) {
+      memory.putFloats(reserve(4L * query.length), query);
+    }
+  }
+
+  /** Puts bytes. */
+  void putBytes(byte[] bytes) {
+    memory.putBytes(reserve(bytes.length), bytes);
+  }
+
+  /** Returns the address of a vector's values, or 0 if there is no such vector. */
+  int find(String id) {
+    int bytes = putId(id);
+    return database.find(input(), bytes);
+  }
+
+  // ---------------------------------------------------------------- results
+
+  /** Returns a copy of a vector. */
+  float[] vector(int address) {
+    float[] vector = new float[options.dimensions()];
+    memory.getFloats(address, vector);
+    return vector;
+  }
+
+  /** Returns a copy of the last call's output. */
+  byte[] output() {
+    return bytes(database.output(), database.outputBytes());
+  }
+
+  /** Returns the last call's output as metadata; no bytes are an object without members. */
+  String metadata() {
+    int bytes = database.outputBytes();
+    return bytes == 0 ? "{}" : text(database.output(), bytes);
+  }
+
+  byte[] bytes(int address, int n) {
+    byte[] copy = new byte[n];
+    memory.getBytes(address, copy, n);
+    return copy;
+  }
+
+  String text(int address, int bytes) {
+    if (text.length < bytes) {
+      text = new byte[Math.max(bytes, text.length * 2)];
+    }
+    memory.getBytes(address, text, bytes);
+    return new String(text, 0, bytes, StandardCharsets.UTF_8);
+  }
+
+  /** Reads a whole number that lies there as a double. */
+  long whole(int address) {
+    return (long) Double.longBitsToDouble(memory.getLong(address));
+  }
+
+  /** Reads a time; a negative one is none. */
+  @Nullable Instant instant(int address) {
+    long millis = memory.getLong(address);
+    return millis < 0 ? null : Instant.ofEpochMilli(millis);
+  }
+}
