@@ -129,25 +129,48 @@ public final class ScalarKernels implements Kernels {
     put(out, largest / MAX_CODE_4, squares);
   }
 
+  /** Returns the mean of the squares; four sums, value i in sum i mod 4. */
   private float meanSquare(int row, float factor, int center, int floats, int dimensions) {
-    float[] sums = new float[4];
-    for (int i = 0; i < floats; i++) {
-      float y = value(row, factor, center, i);
-      sums[i & 3] += y * y;
+    float s0 = 0;
+    float s1 = 0;
+    float s2 = 0;
+    float s3 = 0;
+    for (int i = 0; i < floats; i += 4) {
+      float y0 = value(row, factor, center, i);
+      float y1 = value(row, factor, center, i + 1);
+      float y2 = value(row, factor, center, i + 2);
+      float y3 = value(row, factor, center, i + 3);
+      s0 += y0 * y0;
+      s1 += y1 * y1;
+      s2 += y2 * y2;
+      s3 += y3 * y3;
     }
-    return ((sums[0] + sums[2]) + (sums[1] + sums[3])) / dimensions;
+    return ((s0 + s2) + (s1 + s3)) / dimensions;
   }
 
+  /** Returns the sum of the squared errors of 4-bit codes; four sums, value i in sum i mod 4. */
   private float error4(int row, float factor, int center, int floats, float largest) {
     float inverse = MAX_CODE_4 / largest;
     float scale = largest / MAX_CODE_4;
-    float[] sums = new float[4];
-    for (int i = 0; i < floats; i++) {
-      float y = value(row, factor, center, i);
-      float d = y - round(y * inverse, MAX_CODE_4) * scale;
-      sums[i & 3] += d * d;
+    float s0 = 0;
+    float s1 = 0;
+    float s2 = 0;
+    float s3 = 0;
+    for (int i = 0; i < floats; i += 4) {
+      float d0 = error(value(row, factor, center, i), inverse, scale);
+      float d1 = error(value(row, factor, center, i + 1), inverse, scale);
+      float d2 = error(value(row, factor, center, i + 2), inverse, scale);
+      float d3 = error(value(row, factor, center, i + 3), inverse, scale);
+      s0 += d0 * d0;
+      s1 += d1 * d1;
+      s2 += d2 * d2;
+      s3 += d3 * d3;
     }
-    return (sums[0] + sums[2]) + (sums[1] + sums[3]);
+    return (s0 + s2) + (s1 + s3);
+  }
+
+  private static float error(float y, float inverse, float scale) {
+    return y - round(y * inverse, MAX_CODE_4) * scale;
   }
 
   @Override
