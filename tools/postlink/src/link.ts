@@ -24,8 +24,8 @@ import {
 export interface LinkInput {
   /** TeaVM's output for the target WEBASSEMBLY_GC. */
   readonly teavm: Uint8Array<ArrayBuffer>;
-  /** The kernels in text form: a memory import and functions with inline exports. */
-  readonly kernels: string;
+  /** Files of kernels in text form: a memory import, functions with inline exports, a table of functions. */
+  readonly kernels: readonly string[];
   readonly product: Product;
   /** Directory for intermediate files, which stay there for a look. */
   readonly workDirectory: string;
@@ -113,7 +113,7 @@ function staticData(teavm: Uint8Array<ArrayBuffer>): number {
 /** The rewriting itself, on the text form. */
 export function rewrite(
   teavm: string,
-  kernels: string,
+  kernels: readonly string[],
   dataBytes: number,
   product: Product,
 ): { text: string; dropped: string[]; bound: string[]; kernels: string[] } {
@@ -121,8 +121,9 @@ export function rewrite(
   checkData(fields, dataBytes);
   const heapOffset = align(dataBytes, 64);
   const dataEnd = heapOffset + BUFFER_HEAP;
-  const joined = kernelsOf(kernels);
-  checkIds(fields, joined);
+  const pieces = kernels.flatMap(fieldsOf).filter((f) => !isMemoryImport(f));
+  checkIds(fields, pieces);
+  const joined = pieces.filter((f) => !TABLE_FIELDS.has(f.kind)).map(kernelOf);
 
   const kept: string[] = [];
   const added: string[] = [];
@@ -169,6 +170,7 @@ export function rewrite(
     }
   }
   if (memories !== 1) throw new LinkError(`one import env.memory expected, found ${memories}`);
+  added.push(...pieces.filter((f) => TABLE_FIELDS.has(f.kind)).map((f) => f.text));
   for (const k of joined) {
     added.push(k.text);
     if (product.kernelExports && k.name !== undefined)
@@ -214,24 +216,24 @@ interface Kernel {
   readonly text: string;
 }
 
-/** Reads the kernels: nothing but the memory import and functions, exported inline if Java may call them. */
-function kernelsOf(text: string): Kernel[] {
-  return fieldsOf(text).flatMap((f) => {
-    if (f.kind === "import" && importOf(f).kind === "memory") return [];
-    if (f.kind !== "func" || f.id === undefined) {
-      throw new LinkError(
-        `kernels: a function with an identifier expected: ${f.text.slice(0, 60)}`,
-      );
-    }
-    const items = parse(f.text) as Expression[];
-    const name = lists(items, "export")[0]?.[1];
-    if (name !== undefined && typeof name !== "string")
-      throw new LinkError(`kernels: export of ${f.id} has no name`);
-    const rest = items.filter((item) => !(Array.isArray(item) && item[0] === "export"));
-    return [
-      { name: name?.slice(1, -1), id: f.id, signature: signatureOf(items), text: print(rest) },
-    ];
-  });
+/** What else but functions the kernels may define: a table through which they call, its type, its first entries. */
+const TABLE_FIELDS: ReadonlySet<string> = new Set(["type", "table", "elem"]);
+
+function isMemoryImport(f: Field): boolean {
+  return f.kind === "import" && importOf(f).kind === "memory";
+}
+
+/** Reads a function, exported inline if Java may call it. */
+function kernelOf(f: Field): Kernel {
+  if (f.kind !== "func" || f.id === undefined) {
+    throw new LinkError(`kernels: a function with an identifier expected: ${f.text.slice(0, 60)}`);
+  }
+  const items = parse(f.text) as Expression[];
+  const name = lists(items, "export")[0]?.[1];
+  if (name !== undefined && typeof name !== "string")
+    throw new LinkError(`kernels: export of ${f.id} has no name`);
+  const rest = items.filter((item) => !(Array.isArray(item) && item[0] === "export"));
+  return { name: name?.slice(1, -1), id: f.id, signature: signatureOf(items), text: print(rest) };
 }
 
 /** The definition that takes the place of a function which Java imports from us. */
@@ -271,16 +273,26 @@ function checkData(fields: readonly Field[], dataBytes: number): void {
   }
 }
 
-/** No identifier of the kernels may be one of TeaVM's. */
-function checkIds(fields: readonly Field[], kernels: readonly Kernel[]): void {
+/** No identifier of the kernels may be one of TeaVM's, nor stand in two of their files. */
+function checkIds(fields: readonly Field[], kernels: readonly Field[]): void {
   const taken = new Set(fields.map((f) => f.id));
-  for (const k of kernels) {
-    if (taken.has(k.id)) throw new LinkError(`the kernels and TeaVM both define ${k.id}`);
+  const own = new Set<string>();
+  for (const { id } of kernels) {
+    if (id === undefined) continue;
+    if (taken.has(id)) throw new LinkError(`the kernels and TeaVM both define ${id}`);
+    if (own.has(id)) throw new LinkError(`two files of kernels define ${id}`);
+    own.add(id);
   }
 }
 
+/** What is exported besides functions, and as what. */
+const OTHER_EXPORTS: ReadonlyMap<string, string> = new Map([
+  ["memory", "memory"],
+  ["kernels", "table"],
+]);
+
 /**
- * Checks the finished module: no imports, only our exports, no custom sections.
+ * Checks the finished module: no imports, only our exports (the memory, the table `kernels`, functions), no custom sections.
  *
  * @param kernels names of kernels that are exported on purpose
  */
@@ -300,11 +312,10 @@ export function verify(
     );
   }
   const exports = WebAssembly.Module.exports(module);
-  const foreign = exports.filter((e) =>
-    e.name === "memory"
-      ? e.kind !== "memory"
-      : e.kind !== "function" || !(product.exports.test(e.name) || kernels.includes(e.name)),
-  );
+  const kindOf = (name: string) =>
+    OTHER_EXPORTS.get(name) ??
+    (product.exports.test(name) || kernels.includes(name) ? "function" : undefined);
+  const foreign = exports.filter((e) => e.kind !== kindOf(e.name));
   if (foreign.length > 0)
     throw new LinkError(`exports that are not ours: ${foreign.map((e) => e.name).join(", ")}`);
   if (!exports.some((e) => product.exports.test(e.name)))

@@ -1,7 +1,7 @@
 /**
  * Command line of the post-link:
  *
- *     node src/main.ts --teavm core.wasm --kernels kernels.wat --out deltavec.wasm [--product module|test] [--max-gzip bytes]
+ *     node src/main.ts --teavm core.wasm --kernels kernels.wat [--kernels …] --out deltavec.wasm [--product module|test] [--max-gzip bytes]
  *
  * Does nothing if the output is there and was made of the same inputs by the same program.
  */
@@ -19,23 +19,23 @@ import { FormatError } from "./wat.ts";
 const { values } = parseArgs({
   options: {
     teavm: { type: "string" },
-    kernels: { type: "string" },
+    kernels: { type: "string", multiple: true },
     out: { type: "string" },
     product: { type: "string", default: "module" },
     "max-gzip": { type: "string" },
   },
 });
 
-function required(name: "teavm" | "kernels" | "out"): string {
-  const value = values[name];
+function required<T>(name: "teavm" | "kernels" | "out", value: T | undefined): T {
   if (value === undefined) throw new LinkError(`option --${name} is missing`);
-  return resolve(value);
+  return value;
 }
 
 /** Changes with everything that the output depends on. */
-function stampOf(teavm: Uint8Array, kernels: string): string {
+function stampOf(teavm: Uint8Array, kernels: readonly string[]): string {
   const hash = createHash("sha256");
-  hash.update(`${values.product} ${version} ${process.version}\n`).update(teavm).update(kernels);
+  hash.update(`${values.product} ${version} ${process.version}\n`).update(teavm);
+  for (const text of kernels) hash.update(`${text.length} `).update(text);
   for (const name of readdirSync(import.meta.dirname).sort()) {
     hash.update(name).update(readFileSync(join(import.meta.dirname, name)));
   }
@@ -43,9 +43,9 @@ function stampOf(teavm: Uint8Array, kernels: string): string {
 }
 
 function main(): void {
-  const out = required("out");
-  const teavm = new Uint8Array(readFileSync(required("teavm")));
-  const kernels = readFileSync(required("kernels"), "utf8");
+  const out = resolve(required("out", values.out));
+  const teavm = new Uint8Array(readFileSync(required("teavm", values.teavm)));
+  const kernels = required("kernels", values.kernels).map((file) => readFileSync(file, "utf8"));
   const product = PRODUCTS.get(values.product);
   if (product === undefined) {
     throw new LinkError(`product must be one of ${[...PRODUCTS.keys()].join(", ")}`);

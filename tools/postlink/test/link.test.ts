@@ -60,13 +60,15 @@ function teavm(
 function linked(
   input: Uint8Array<ArrayBuffer>,
   product: Product = MODULE,
-  kernels = KERNELS,
+  ...kernels: string[]
 ): LinkOutput {
-  return link({ teavm: input, kernels, product, workDirectory: directory });
+  const files = kernels.length > 0 ? kernels : [KERNELS];
+  return link({ teavm: input, kernels: files, product, workDirectory: directory });
 }
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
+  readonly kernels: WebAssembly.Table;
   dv_f(): number;
   four(x: number): number;
 }
@@ -82,9 +84,9 @@ function result(input: Uint8Array<ArrayBuffer>): number {
 
 const F = '(func (export "dv_f") (result i32) (i32.const 7))';
 
-function refusal(input: Uint8Array<ArrayBuffer>, kernels = KERNELS): string {
+function refusal(input: Uint8Array<ArrayBuffer>, ...kernels: string[]): string {
   try {
-    linked(input, MODULE, kernels);
+    linked(input, MODULE, ...kernels);
   } catch (error) {
     assert.ok(error instanceof LinkError, String(error));
     return error.message;
@@ -180,6 +182,32 @@ test("kernels that define anything but functions are refused", () => {
 test("kernels with an identifier of TeaVM's are refused", () => {
   // Disassembly without names numbers the functions.
   assert.match(refusal(teavm(F), "(module (func $0))"), /both define \$0/);
+});
+
+const TABLE = `(module
+  (type $unary (func (param i32) (result i32)))
+  (table $kernels (export "kernels") 1 1 (ref null $unary))
+  (elem (table $kernels) (i32.const 0) (ref null $unary) (ref.func $thrice))
+  (func $thrice (type $unary) (param $x i32) (result i32) (i32.mul (local.get $x) (i32.const 3)))
+  (func $call (export "call") (param $x i32) (result i32)
+    (call_indirect $kernels (type $unary) (local.get $x) (i32.const 0))))`;
+
+test("kernels come from several files and call through a table whose entries can be set", () => {
+  const input = teavm(
+    `(func (export "dv_f") (result i32) (call $call (call $four (i32.const 5))))`,
+    `(import "deltavec" "call" (func $call (param i32) (result i32)))
+    (import "deltavec" "four" (func $four (param i32) (result i32)))`,
+  );
+  const options = { ...MODULE, kernelExports: true };
+  const exports = exportsOf(linked(input, options, KERNELS, TABLE).module);
+  assert.equal(exports.dv_f(), 60);
+  const other = exportsOf(linked(teavm(F), options).module);
+  exports.kernels.set(0, other.four);
+  assert.equal(exports.dv_f(), 80);
+});
+
+test("an identifier in two files of kernels is refused", () => {
+  assert.match(refusal(teavm(F), KERNELS, KERNELS), /two files of kernels define \$twice/);
 });
 
 test("Java learns where its data ends", () => {

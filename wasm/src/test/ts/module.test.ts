@@ -14,9 +14,13 @@ test("the module imports nothing", () => {
   assert.deepEqual(WebAssembly.Module.imports(shipped), []);
 });
 
-test("the module exports its memory and the functions of docs/abi.md, nothing else", () => {
+test("the module exports its memory, its table and the functions of docs/abi.md, nothing else", () => {
   const exports = WebAssembly.Module.exports(shipped).map((e) => `${e.name} ${e.kind}`);
-  const expected = ["memory memory", ...documented().map((name) => `${name} function`)];
+  const expected = [
+    "memory memory",
+    "kernels table",
+    ...documented().map((name) => `${name} function`),
+  ];
   assert.deepEqual(exports.sort(), expected.sort());
 });
 

@@ -35,6 +35,14 @@ export interface Exports {
   dotBatch(query: number, rows: number, n: number, floats: number, out: number): void;
   squaredDistanceBatch(query: number, rows: number, n: number, floats: number, out: number): void;
   allFinite(address: number, n: number): number;
+  readonly kernels: WebAssembly.Table;
+  encode(...[row, factor, center, floats, codes, out]: readonly number[]): void;
+  encode4(...[row, factor, center, floats, dimensions, codes, out]: readonly number[]): void;
+  encodeQuery(...[row, factor, center, floats, query, out]: readonly number[]): void;
+  queryOfCodes(row: number, codes: number, query: number): void;
+  queryOfCodes4(row: number, codes: number, query: number): void;
+  codeDotBatch(query: number, rows: number, n: number, codes: number, out: number): void;
+  codeDotBatch4(query: number, rows: number, n: number, codes: number, out: number): void;
   copy(source: number, target: number, bytes: number): void;
   clear(address: number, bytes: number): void;
   size(): number;

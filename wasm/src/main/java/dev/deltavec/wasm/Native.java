@@ -3,9 +3,9 @@ package dev.deltavec.wasm;
 import org.teavm.interop.Import;
 
 /**
- * What Java cannot say: the functions of {@code kernels.wat}, and what only the post-link knows.
- * The post-link joins them with the module, so that a call costs as much as one of a Java method.
- * Addresses, lengths and sizes are unsigned.
+ * What Java cannot say: the functions of {@code kernels.wat} and {@code codes.wat}, and what only
+ * the post-link knows. The post-link joins them with the module, so that a call costs as much as
+ * one of a Java method. Addresses, lengths and sizes are unsigned.
  */
 final class Native {
   private Native() {}
@@ -52,6 +52,35 @@ final class Native {
   /** See {@link SimdKernels#allFinite}. */
   @Import(module = "deltavec", name = "allFinite")
   static native boolean allFinite(int address, int n);
+
+  /** See {@link SimdKernels#encode}. */
+  @Import(module = "deltavec", name = "encode")
+  static native void encode(int row, float factor, int center, int floats, int codes, int out);
+
+  /** See {@link SimdKernels#encode4}. */
+  @Import(module = "deltavec", name = "encode4")
+  static native void encode4(
+      int row, float factor, int center, int floats, int dimensions, int codes, int out);
+
+  /** See {@link SimdKernels#encodeQuery}. */
+  @Import(module = "deltavec", name = "encodeQuery")
+  static native void encodeQuery(int row, float factor, int center, int floats, int query, int out);
+
+  /** See {@link SimdKernels#queryOfCodes}. */
+  @Import(module = "deltavec", name = "queryOfCodes")
+  static native void queryOfCodes(int row, int codes, int query);
+
+  /** See {@link SimdKernels#queryOfCodes4}. */
+  @Import(module = "deltavec", name = "queryOfCodes4")
+  static native void queryOfCodes4(int row, int codes, int query);
+
+  /** See {@link SimdKernels#codeDotBatch}. */
+  @Import(module = "deltavec", name = "codeDotBatch")
+  static native void codeDotBatch(int query, int rows, int n, int codes, int out);
+
+  /** See {@link SimdKernels#codeDotBatch4}. */
+  @Import(module = "deltavec", name = "codeDotBatch4")
+  static native void codeDotBatch4(int query, int rows, int n, int codes, int out);
 
   /** Ends the call with a trap. */
   @Import(module = "deltavec", name = "trap")

@@ -1,15 +1,12 @@
 package dev.deltavec.wasm;
 
 import dev.deltavec.core.memory.Kernels;
-import dev.deltavec.core.memory.ScalarKernels;
 
 /**
- * The kernels in WebAssembly SIMD, {@code kernels.wat}. A row's result does not depend on the
- * kernel nor on its place in a batch, and is the same in every engine.
+ * The kernels in WebAssembly SIMD, {@code kernels.wat} and {@code codes.wat}. A row's result does
+ * not depend on the kernel nor on its place in a batch, and is the same in every engine.
  */
 final class SimdKernels implements Kernels {
-  private final ScalarKernels scalar = new ScalarKernels(new LinearMemory());
-
   @Override
   public float dot(int a, int b, int floats) {
     return Native.dot(a, b, floats);
@@ -37,37 +34,37 @@ final class SimdKernels implements Kernels {
 
   @Override
   public void encode(int row, float factor, int center, int floats, int codes, int out) {
-    scalar.encode(row, factor, center, floats, codes, out);
+    Native.encode(row, factor, center, floats, codes, out);
   }
 
   @Override
   public void encode4(
       int row, float factor, int center, int floats, int dimensions, int codes, int out) {
-    scalar.encode4(row, factor, center, floats, dimensions, codes, out);
+    Native.encode4(row, factor, center, floats, dimensions, codes, out);
   }
 
   @Override
   public void encodeQuery(int row, float factor, int center, int floats, int query, int out) {
-    scalar.encodeQuery(row, factor, center, floats, query, out);
+    Native.encodeQuery(row, factor, center, floats, query, out);
   }
 
   @Override
   public void queryOfCodes(int row, int codes, int query) {
-    scalar.queryOfCodes(row, codes, query);
+    Native.queryOfCodes(row, codes, query);
   }
 
   @Override
   public void queryOfCodes4(int row, int codes, int query) {
-    scalar.queryOfCodes4(row, codes, query);
+    Native.queryOfCodes4(row, codes, query);
   }
 
   @Override
   public void codeDotBatch(int query, int rows, int n, int codes, int out) {
-    scalar.codeDotBatch(query, rows, n, codes, out);
+    Native.codeDotBatch(query, rows, n, codes, out);
   }
 
   @Override
   public void codeDotBatch4(int query, int rows, int n, int codes, int out) {
-    scalar.codeDotBatch4(query, rows, n, codes, out);
+    Native.codeDotBatch4(query, rows, n, codes, out);
   }
 }
