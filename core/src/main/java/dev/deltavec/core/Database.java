@@ -12,9 +12,11 @@ import dev.deltavec.core.history.Versions;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.image.StateDigest;
-import dev.deltavec.core.index.Distances;
-import dev.deltavec.core.index.Hnsw;
+import dev.deltavec.core.index.FilterCache;
+import dev.deltavec.core.index.Index;
+import dev.deltavec.core.index.IndexCheck;
 import dev.deltavec.core.index.Searcher;
+import dev.deltavec.core.index.Selection;
 import dev.deltavec.core.json.MergePatch;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Bytes;
@@ -45,7 +47,22 @@ public final class Database implements AutoCloseable {
   public static final int ID_BYTES = 8;
 
   /** Bytes of the output of {@link #stats}. */
-  public static final int STATS_BYTES = 104;
+  public static final int STATS_BYTES = 176;
+
+  /** Bytes of the output of {@link #check}. */
+  public static final int CHECK_BYTES = 52;
+
+  /** Bytes of an output record of {@link #rows}. */
+  public static final int ROW_BYTES = 20;
+
+  /** Bit of a search's mode: compare with every vector. */
+  public static final int EXACT = 1;
+
+  /** Bit of a search's mode: the filter is a list of slots. */
+  public static final int FILTER_SLOTS = 2;
+
+  /** Where a search's mode holds the metric: its ordinal + 1, or 0 for the database's own. */
+  public static final int METRIC_SHIFT = 8;
 
   /** Bytes of the output of {@link #compact}. */
   public static final int COMPACTION_BYTES = 40;
@@ -56,6 +73,8 @@ public final class Database implements AutoCloseable {
   /** Bytes of the output of {@link #chain} before its records. */
   public static final int CHAIN_BYTES = 32;
 
+  private static final Metric[] METRICS = Metric.values();
+
   private final DatabaseOptions options;
   private final int dimensions;
   private final Memory memory;
@@ -63,7 +82,8 @@ public final class Database implements AutoCloseable {
   private final Heap heap;
   private final Image image;
   private final IdMap idMap;
-  private final Hnsw graph;
+  private final Index index;
+  private final FilterCache filters;
   private final Searcher searcher;
   private final Writer writer;
   private final Buffer out;
@@ -96,11 +116,11 @@ public final class Database implements AutoCloseable {
     try {
       image = new Image(heap, kernels, options);
       idMap = new IdMap(image, options.seed());
-      Distances distances = new Distances(image, kernels, options.metric());
-      graph = new Hnsw(image, distances, options);
-      searcher = new Searcher(image, distances, graph);
+      index = new Index(image, kernels, options);
+      filters = new FilterCache(image, index);
+      searcher = new Searcher(image, kernels, index, options);
       log = options.history() ? new DeltaLog(image) : null;
-      writer = new Writer(options, image, kernels, idMap, graph, log);
+      writer = new Writer(options, image, kernels, idMap, index, filters, log);
       past = log == null ? null : past(log);
     } catch (DeltaException e) {
       heap.close();
@@ -292,12 +312,46 @@ public final class Database implements AutoCloseable {
    * @param k 1 or more; over the number of vectors gives them all
    * @param efSearch candidates kept, 1 to {@link DatabaseOptions#MAX_EF}, or 0 for the database's
    *     own
+   * @param mode {@link #EXACT}, {@link #FILTER_SLOTS}, and the metric at {@link #METRIC_SHIFT}
+   * @param filter address of the filter: JSON as {@code docs/filter.md} describes, or ascending
+   *     slots of 32 bits
+   * @param filterBytes its length, 0 for no filter
    * @return the number of results
    * @throws DeltaException {@code DIMENSION_MISMATCH}, {@code NOT_FINITE}, {@code INVALID_ARGUMENT}
    *     or {@code OUT_OF_MEMORY}
    */
+  public int search(
+      int query, int floats, int k, int efSearch, int mode, int filter, int filterBytes) {
+    requireOpen();
+    checkQuery(query, floats, k, efSearch);
+    int by = mode >>> METRIC_SHIFT;
+    if (by > METRICS.length || (mode & ((1 << METRIC_SHIFT) - 1) & ~(EXACT | FILTER_SLOTS)) != 0) {
+      throw new DeltaException(ErrorCode.INVALID_ARGUMENT, "a search's mode is " + mode);
+    }
+    outputBytes = 0;
+    Selection among = null;
+    if ((mode & FILTER_SLOTS) != 0) {
+      among = filters.selectListed(filter, filterBytes);
+    } else if (filterBytes != 0) {
+      among = filters.select(filter, filterBytes);
+    }
+    int found =
+        searcher.search(
+            query,
+            floats,
+            k,
+            efSearch == 0 ? options.hnswEfSearch() : efSearch,
+            (mode & EXACT) != 0,
+            by == 0 ? options.metric() : METRICS[by - 1],
+            among,
+            out);
+    outputBytes = found * Searcher.RECORD_BYTES;
+    return found;
+  }
+
+  /** Finds the vectors closest to a query, with no filter; otherwise as the longer form. */
   public int search(int query, int floats, int k, int efSearch) {
-    return search(query, floats, k, efSearch, false);
+    return search(query, floats, k, efSearch, 0, 0, 0);
   }
 
   /**
@@ -307,16 +361,7 @@ public final class Database implements AutoCloseable {
    * @return the number of results
    */
   public int searchExact(int query, int floats, int k) {
-    return search(query, floats, k, 0, true);
-  }
-
-  private int search(int query, int floats, int k, int efSearch, boolean exact) {
-    requireOpen();
-    checkQuery(query, floats, k, efSearch);
-    int ef = efSearch == 0 ? options.hnswEfSearch() : efSearch;
-    int found = searcher.search(query, floats, k, ef, exact, out);
-    outputBytes = found * Searcher.RECORD_BYTES;
-    return found;
+    return search(query, floats, k, 0, EXACT, 0, 0);
   }
 
   private void checkQuery(int query, int floats, int k, int efSearch) {
@@ -335,6 +380,65 @@ public final class Database implements AutoCloseable {
     if (!kernels.allFinite(query, floats)) {
       throw new DeltaException(ErrorCode.NOT_FINITE, "the query has a value that is not finite");
     }
+  }
+
+  /**
+   * Repairs the graph where vectors have moved: links or relinks those that wait in the queue.
+   *
+   * @param most how many vectors, 0 or more; each costs about as much as an insertion
+   * @return how many are left
+   */
+  public int repair(int most) {
+    requireOpen();
+    return index.repair(most);
+  }
+
+  /** Returns how many vectors wait to be linked or relinked. O(1) */
+  public int pending() {
+    requireOpen();
+    return index.pending();
+  }
+
+  /**
+   * Checks every invariant of the index. Output: {@link #CHECK_BYTES} bytes as {@code docs/abi.md}
+   * lists them. O(vectors x M)
+   */
+  public void check() {
+    requireOpen();
+    new IndexCheck(image, index).run().write(out.reserve(CHECK_BYTES));
+    outputBytes = CHECK_BYTES;
+  }
+
+  /**
+   * Lists live vectors in the order of their slots. Output: for each a record of {@link #ROW_BYTES}
+   * bytes: slot, address and length of the id, address and length of the metadata (0 for none).
+   *
+   * @param slot where to begin, 0 or what {@link #next} said
+   * @param max the most to list, 1 or more
+   * @return how many; {@link #next} then says where to go on
+   */
+  public int rows(int slot, int max) {
+    requireOpen();
+    int limit = image.slotLimit();
+    int n = 0;
+    int most = Math.max(0, Math.min(max, image.live()));
+    int record = out.reserve(most * ROW_BYTES);
+    int at = Math.max(0, slot);
+    for (; at < limit && n < most; at++) {
+      if (image.occupied(at)) {
+        int metadata = image.metadataBlock(at);
+        memory.putInt(record, at);
+        memory.putInt(record + 4, image.id(at));
+        memory.putInt(record + 8, image.idBytes(at));
+        memory.putInt(record + 12, metadata == 0 ? 0 : metadata + 4);
+        memory.putInt(record + 16, metadata == 0 ? 0 : memory.getInt(metadata));
+        record += ROW_BYTES;
+        n++;
+      }
+    }
+    next = at < limit && n > 0 ? at : -1;
+    outputBytes = n * ROW_BYTES;
+    return n;
   }
 
   /**
@@ -366,7 +470,8 @@ public final class Database implements AutoCloseable {
   }
 
   /**
-   * Gathers statistics. Output: {@link #STATS_BYTES} bytes as {@code docs/abi.md} lists them. O(1)
+   * Gathers statistics. Output: {@link #STATS_BYTES} bytes as {@code docs/abi.md} lists them.
+   * O(slots)
    */
   public void stats() {
     requireOpen();
@@ -376,17 +481,30 @@ public final class Database implements AutoCloseable {
     putDouble(record + 8, heap.granted() + (log == null ? 0 : log.granted()));
     putDouble(record + 16, heap.used() + (log == null ? 0 : log.used()));
     putDouble(record + 24, image.vectorBytes());
-    putDouble(record + 32, image.graphBytes() + graph.upperBytes());
+    putDouble(record + 32, image.graphBytes() + index.bytes());
     putDouble(record + 40, image.slotAndTextBytes());
-    putDouble(record + 48, idMap.bytes());
+    putDouble(record + 48, idMap.bytes() + index.tableBytes());
     putDouble(record + 56, writer.applied());
-    memory.putInt(record + 64, graph.topLevel());
+    memory.putInt(record + 64, index.topLevel());
     memory.putInt(record + 68, image.stride());
     putDouble(record + 72, log == null ? 0 : log.deltaBytes());
     putDouble(record + 80, log == null ? 0 : log.checkpointBytes());
     memory.putInt(record + 88, log == null ? 0 : log.deltas());
     memory.putInt(record + 92, log == null ? 0 : log.checkpoints());
     putDouble(record + 96, log == null ? 0 : log.granted());
+    double[] drift = index.drift();
+    memory.putInt(record + 104, index.pending());
+    memory.putInt(record + 108, index.linked());
+    memory.putInt(record + 112, index.duplicates());
+    memory.putInt(record + 116, index.zeroVectors());
+    putDouble(record + 120, drift[0]);
+    putDouble(record + 128, drift[1]);
+    putDouble(record + 136, searcher.monitor().recall());
+    putDouble(record + 144, searcher.monitor().samples());
+    putDouble(record + 152, image.codeBytes());
+    memory.putInt(record + 160, options.quantization().ordinal());
+    memory.putInt(record + 164, options.keepFloats() ? 1 : 0);
+    putDouble(record + 168, 0);
     outputBytes = STATS_BYTES;
   }
 
@@ -788,11 +906,6 @@ public final class Database implements AutoCloseable {
   /** Returns the log, for checks. */
   DeltaLog log() {
     return requireHistory();
-  }
-
-  /** Returns the graph, for checks. */
-  Hnsw graph() {
-    return graph;
   }
 
   /** Returns the image, for checks. */

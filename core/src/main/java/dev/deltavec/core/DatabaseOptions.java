@@ -34,6 +34,9 @@ public final class DatabaseOptions {
   private final int grid;
   private final long maxHistoryBytes;
   private final long maxAheadMillis;
+  private final Quantization quantization;
+  private final boolean keepFloats;
+  private final double recallSampleRate;
 
   private DatabaseOptions(Builder b) {
     dimensions = inRange("dimensions", b.dimensions, 1, MAX_DIMENSIONS);
@@ -54,6 +57,26 @@ public final class DatabaseOptions {
     grid = inRange("precision.grid", b.grid, 0, Frame.MAX_GRID);
     maxHistoryBytes = b.maxHistoryBytes;
     maxAheadMillis = b.maxAheadMillis;
+    quantization = b.quantization;
+    keepFloats = b.keepFloats;
+    recallSampleRate = b.recallSampleRate;
+    if (!(recallSampleRate >= 0 && recallSampleRate <= 1)) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT, "option recallSampleRate must be from 0 to 1");
+    }
+    if (!keepFloats && history) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT,
+          "option keepFloats: false needs history: false, as decoded values are no fold of deltas");
+    }
+    if (!keepFloats && quantization == Quantization.NONE) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT, "option keepFloats: false needs a quantization");
+    }
+    if (!keepFloats && grid != 0) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT, "option keepFloats: false does not go with precision.grid");
+    }
     if (maxHistoryBytes > 0 && !history) {
       throw new DeltaException(
           ErrorCode.INVALID_ARGUMENT, "option maxHistoryBytes needs option history");
@@ -160,6 +183,21 @@ public final class DatabaseOptions {
     return maxAheadMillis;
   }
 
+  /** Returns what the graph is built and walked on. */
+  public Quantization quantization() {
+    return quantization;
+  }
+
+  /** Returns whether the float vectors are kept beside their codes. */
+  public boolean keepFloats() {
+    return keepFloats;
+  }
+
+  /** Returns which share of the searches is checked against an exact one, 0 to 1. */
+  public double recallSampleRate() {
+    return recallSampleRate;
+  }
+
   /** Collects options; every setter returns the builder. */
   public static final class Builder {
     private int dimensions = 384;
@@ -176,6 +214,9 @@ public final class DatabaseOptions {
     private int grid;
     private long maxHistoryBytes;
     private long maxAheadMillis = 86_400_000;
+    private Quantization quantization = Quantization.INT8;
+    private boolean keepFloats = true;
+    private double recallSampleRate;
 
     private Builder() {}
 
@@ -269,6 +310,27 @@ public final class DatabaseOptions {
     /** Sets how far in the future a merged delta may lie, in milliseconds; default one day. */
     public Builder maxAheadMillis(long value) {
       maxAheadMillis = value;
+      return this;
+    }
+
+    /** Sets what the graph is built and walked on; default {@link Quantization#INT8}. */
+    public Builder quantization(Quantization value) {
+      quantization = value;
+      return this;
+    }
+
+    /**
+     * Sets whether the float vectors are kept beside their codes; default true. Without them,
+     * vectors read as their decoded values; that needs {@link #history} to be off.
+     */
+    public Builder keepFloats(boolean value) {
+      keepFloats = value;
+      return this;
+    }
+
+    /** Sets which share of the searches is checked against an exact one, 0 to 1; default 0. */
+    public Builder recallSampleRate(double value) {
+      recallSampleRate = value;
       return this;
     }
 

@@ -38,6 +38,7 @@ final class Journal {
   private static final int NORM = Image.SLOT_BYTES;
   private static final int PAIRS = Image.SLOT_BYTES + 4;
   private static final int METADATA_REPLACED = Image.SLOT_BYTES + 8;
+  private static final int MOVED = Image.SLOT_BYTES + 12;
   private static final int SAVED_HEADER = Image.SLOT_BYTES + 16;
   private static final int FIRST_BLOCK_BYTES = 1 << 14;
   private static final int MAX_BLOCK_BYTES = 1 << 20;
@@ -92,6 +93,31 @@ final class Journal {
     return memory.getInt(at + METADATA_REPLACED) == 0 ? 0 : image.metadataOfRecord(at);
   }
 
+  /** Returns the address of what the last entry saved, behind its header. */
+  int saved() {
+    return saved[size - 1] + SAVED_HEADER;
+  }
+
+  /** Returns the inverse norm that the last entry saved. */
+  float savedInverse() {
+    return memory.getFloat(saved[size - 1] + NORM);
+  }
+
+  /** Notes how far the vector of the last entry has moved. */
+  void moved(float length) {
+    memory.putFloat(saved[size - 1] + MOVED, length);
+  }
+
+  /** Returns how far the vector of an entry has moved, negative if it has not been in the index. */
+  float moved(int entry) {
+    return memory.getFloat(saved[entry] + MOVED);
+  }
+
+  /** Returns whether an entry has replaced metadata. */
+  boolean hasReplacedMetadata(int entry) {
+    return memory.getInt(saved[entry] + METADATA_REPLACED) != 0;
+  }
+
   /** Notes that a slot was taken. */
   void created(int slot) {
     add(CREATED, slot, 0);
@@ -133,9 +159,8 @@ final class Journal {
 
   /** Saves a slot whose whole vector, record or norm is about to change. */
   void changing(int slot) {
-    int bytes = image.stride() << 2;
-    int at = save(slot, bytes);
-    memory.copy(image.vector(slot), at + SAVED_HEADER, bytes);
+    int at = save(slot, image.savedBytes());
+    image.save(slot, at + SAVED_HEADER);
     add(DENSE, slot, at);
   }
 
@@ -166,15 +191,16 @@ final class Journal {
     }
     memory.copy(at, image.slot(slot), Image.SLOT_BYTES);
     memory.putInt(image.norm(slot), memory.getInt(at + NORM));
-    int vector = image.vector(slot);
     int from = at + SAVED_HEADER;
     if (kinds[entry] == DENSE) {
-      memory.copy(from, vector, image.stride() << 2);
+      image.restore(slot, from);
       return;
     }
+    int vector = image.vector(slot);
     for (int i = memory.getInt(at + PAIRS); i > 0; i--, from += 8) {
       memory.putInt(vector + (memory.getInt(from) << 2), memory.getInt(from + 4));
     }
+    image.restored(slot);
   }
 
   /** Forgets all entries and gives back all memory but a first block. */
@@ -202,6 +228,7 @@ final class Journal {
     memory.copy(image.slot(slot), at, Image.SLOT_BYTES);
     memory.putInt(at + NORM, memory.getInt(image.norm(slot)));
     memory.putInt(at + METADATA_REPLACED, 0);
+    memory.putFloat(at + MOVED, -1);
     return at;
   }
 

@@ -9,9 +9,11 @@ import dev.deltavec.core.history.Merge;
 import dev.deltavec.core.history.Rice;
 import dev.deltavec.core.history.Subjects;
 import dev.deltavec.core.history.Versions;
+import dev.deltavec.core.image.Codes;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
-import dev.deltavec.core.index.Hnsw;
+import dev.deltavec.core.index.FilterCache;
+import dev.deltavec.core.index.Index;
 import dev.deltavec.core.json.MergePatch;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Bytes;
@@ -33,7 +35,8 @@ final class Writer implements Subjects {
   private final Kernels kernels;
   private final Image image;
   private final IdMap ids;
-  private final Hnsw graph;
+  private final Index index;
+  private final FilterCache filters;
   private final @Nullable DeltaLog log;
   private Versions versions;
   private final FrameReader frame;
@@ -55,14 +58,16 @@ final class Writer implements Subjects {
       Image image,
       Kernels kernels,
       IdMap ids,
-      Hnsw graph,
+      Index index,
+      FilterCache filters,
       @Nullable DeltaLog log) {
     this.options = options;
     this.image = image;
     this.memory = image.memory();
     this.kernels = kernels;
     this.ids = ids;
-    this.graph = graph;
+    this.index = index;
+    this.filters = filters;
     this.log = log;
     dimensions = options.dimensions();
     grid = options.grid();
@@ -127,7 +132,10 @@ final class Writer implements Subjects {
    */
   private void touch(int frames, int end) {
     int seen = 0;
-    int rowBytes = image.stride() << 2;
+    boolean floats = image.keepsFloats();
+    int rowBytes = floats ? image.stride() << 2 : 0;
+    Codes codes = image.codes();
+    int codeBytes = codes == null ? 0 : codes.rowBytes();
     for (int at = frames; end - at > Frame.HEADER_BYTES + 1; ) {
       int length = memory.getInt(at) & Frame.MAX_BYTES;
       int idBytes = memory.getByte(at + Frame.HEADER_BYTES);
@@ -139,11 +147,15 @@ final class Writer implements Subjects {
         int id = at + Frame.HEADER_BYTES + 1;
         int slot = ids.find(id, idBytes, ids.hash(id, idBytes));
         if (slot >= 0) {
-          int row = image.vector(slot);
-          for (int line = row; line != row + rowBytes; line += 64) {
-            seen += memory.getByte(line);
+          int row = floats ? image.vector(slot) : 0;
+          for (int line = 0; line < rowBytes; line += 64) {
+            seen += memory.getByte(row + line);
           }
-          seen += memory.getByte(image.norm(slot));
+          row = codes == null ? 0 : codes.row(slot);
+          for (int line = 0; line < codeBytes; line += 64) {
+            seen += memory.getByte(row + line);
+          }
+          seen += memory.getByte(image.norm(slot)) + memory.getByte(image.node(slot));
         }
       }
       at += length;
@@ -236,14 +248,15 @@ final class Writer implements Subjects {
     checkVector();
     checkRoom();
     int slot = begin(subject, frame.id(), frame.idBytes(), hash);
-    int vector = image.vector(slot);
+    int vector = image.openNew(slot);
     if (grid == 0) {
       memory.copy(frame.values(), vector, dimensions << 2);
     } else {
       memory.clear(vector, dimensions << 2);
       assignOnGrid(vector, dimensions, 0);
     }
-    image.updateNorm(slot);
+    image.store(slot);
+    index.prepareZero(slot, journal.size());
     return slot;
   }
 
@@ -266,7 +279,7 @@ final class Writer implements Subjects {
     if (subject == IdMap.ABSENT) {
       slot = image.occupy(id, idBytes, hash);
       try {
-        graph.prepare(slot);
+        index.prepare(slot);
       } catch (DeltaException e) {
         image.release(slot);
         throw e;
@@ -279,7 +292,7 @@ final class Writer implements Subjects {
       ids.move(subject, slot);
       journal.raised(slot, saved);
       image.addLive(1);
-      graph.prepare(slot); // if memory is refused, the journal undoes the rest
+      index.prepare(slot); // if memory is refused, the journal undoes the rest
       return slot;
     }
     image.addLive(1);
@@ -309,8 +322,19 @@ final class Writer implements Subjects {
       }
     }
     checkFinite(n);
-    journal.changing(slot, list, n);
-    int vector = image.vector(slot);
+    boolean pairs = image.keepsFloats();
+    if (pairs) {
+      journal.changing(slot, list, n);
+    } else {
+      journal.changing(slot);
+    }
+    if (n == 0) {
+      if (grid != 0) {
+        assignOnGrid(image.vector(slot), n, list);
+      }
+      return;
+    }
+    int vector = image.open(slot);
     if (grid != 0) {
       assignOnGrid(vector, n, list);
     } else {
@@ -319,18 +343,47 @@ final class Writer implements Subjects {
         memory.putInt(vector + (memory.getInt(list + i) << 2), memory.getInt(value + i));
       }
     }
-    image.updateNorm(slot);
+    double squared = 0;
+    if (pairs) {
+      for (int pair = journal.saved(), end = pair + (n << 3); pair != end; pair += 8) {
+        double change =
+            (double) memory.getFloat(vector + (memory.getInt(pair) << 2))
+                - memory.getFloat(pair + 4);
+        squared += change * change;
+      }
+    } else {
+      squared = kernels.squaredDistance(image.before(), vector, image.stride());
+    }
+    store(slot, squared);
+  }
+
+  /** Makes a changed row the slot's vector, and notes how far it has moved. */
+  private void store(int slot, double squared) {
+    // Where floats are not kept, the row is lost with the next look at the image.
+    boolean floats = image.keepsFloats();
+    float before = floats ? journal.savedInverse() : image.inverseNorm(image.before());
+    image.store(slot);
+    index.prepareZero(slot, journal.size());
+    if (index.contains(slot)) {
+      journal.moved(index.length(squared, before, image.inverse(slot)));
+    }
+  }
+
+  private void store(int slot) {
+    int before = image.keepsFloats() ? journal.saved() : image.before();
+    store(slot, kernels.squaredDistance(before, image.openNew(slot), image.stride()));
   }
 
   private void dense(int slot) {
     checkVector();
     journal.changing(slot);
+    int vector = image.open(slot);
     if (grid == 0) {
-      memory.copy(frame.values(), image.vector(slot), dimensions << 2);
+      memory.copy(frame.values(), vector, dimensions << 2);
     } else {
-      assignOnGrid(image.vector(slot), dimensions, 0);
+      assignOnGrid(vector, dimensions, 0);
     }
-    image.updateNorm(slot);
+    store(slot);
   }
 
   /**
@@ -373,26 +426,25 @@ final class Writer implements Subjects {
     checkFinite(1);
     float factor = memory.getFloat(frame.values());
     journal.changing(slot);
-    int vector = image.vector(slot);
+    int vector = image.open(slot);
     for (int i = vector, end = vector + (dimensions << 2); i != end; i += 4) {
       memory.putFloat(i, memory.getFloat(i) * factor);
     }
-    finishArithmetic(slot);
+    finishArithmetic(slot, vector);
   }
 
   private void offset(int slot) {
     checkFinite(1);
     float amount = memory.getFloat(frame.values());
     journal.changing(slot);
-    int vector = image.vector(slot);
+    int vector = image.open(slot);
     for (int i = vector, end = vector + (dimensions << 2); i != end; i += 4) {
       memory.putFloat(i, memory.getFloat(i) + amount);
     }
-    finishArithmetic(slot);
+    finishArithmetic(slot, vector);
   }
 
-  private void finishArithmetic(int slot) {
-    int vector = image.vector(slot);
+  private void finishArithmetic(int slot, int vector) {
     if (!kernels.allFinite(vector, dimensions)) {
       throw new DeltaException(
           ErrorCode.NOT_FINITE,
@@ -415,7 +467,7 @@ final class Writer implements Subjects {
       memory.copy(frame.values(), at, 4);
       payloadBytes = at + 4 - start;
     }
-    image.updateNorm(slot);
+    store(slot);
   }
 
   private int delete(int slot) {
@@ -543,8 +595,8 @@ final class Writer implements Subjects {
         return end(subject);
       }
       journal.changing(subject);
-      memory.copy(row, image.vector(subject), image.stride() << 2);
-      image.updateNorm(subject);
+      memory.copy(row, image.open(subject), image.stride() << 2);
+      store(subject);
       if (!Arrays.equals(metadata, image.metadata(subject))) {
         image.setMetadataBlock(subject, image.newMetadata(metadata));
         journal.metadataReplaced();
@@ -568,8 +620,9 @@ final class Writer implements Subjects {
     }
     checkRoom();
     int slot = begin(subject, frame.id(), frame.idBytes(), hash);
-    memory.copy(row, image.vector(slot), image.stride() << 2);
-    image.updateNorm(slot);
+    memory.copy(row, image.openNew(slot), image.stride() << 2);
+    image.store(slot);
+    index.prepareZero(slot, journal.size());
     image.setMetadataBlock(slot, image.newMetadata(metadata));
     return slot;
   }
@@ -583,11 +636,8 @@ final class Writer implements Subjects {
       int slot = journal.subject(i);
       switch (journal.kind(i)) {
         case Journal.DELETED -> {
-          if (graph.contains(slot)) {
-            graph.remove(slot);
-          } else {
-            graph.discard(slot); // created in this batch too
-          }
+          index.remove(slot);
+          filters.changed(slot);
           if (log != null) {
             image.vacate(slot);
           } else {
@@ -600,12 +650,27 @@ final class Writer implements Subjects {
         }
       }
     }
+    index.train();
     for (int i = 0; i < entries; i++) {
-      int kind = journal.kind(i);
-      if ((kind == Journal.CREATED || kind == Journal.RAISED)
-          && image.occupied(journal.subject(i))
-          && !graph.contains(journal.subject(i))) {
-        graph.insert(journal.subject(i));
+      int slot = journal.subject(i);
+      switch (journal.kind(i)) {
+        case Journal.CREATED, Journal.RAISED -> {
+          if (image.occupied(slot) && !index.contains(slot)) {
+            index.insert(slot);
+            filters.changed(slot);
+          }
+        }
+        case Journal.SPARSE, Journal.DENSE -> {
+          if (journal.moved(i) >= 0 && index.contains(slot)) {
+            index.moved(slot, journal.moved(i));
+          }
+          if (journal.hasReplacedMetadata(i)) {
+            filters.changed(slot);
+          }
+        }
+        default -> {
+          // Nothing to be found has changed.
+        }
       }
     }
     journal.clear();
@@ -620,7 +685,7 @@ final class Writer implements Subjects {
       switch (journal.kind(i)) {
         case Journal.CREATED -> {
           ids.remove(subject);
-          graph.discard(subject);
+          index.discard(subject);
           image.release(subject);
           image.addLive(-1);
         }
@@ -628,7 +693,7 @@ final class Writer implements Subjects {
           int grave = image.bury(subject); // the one that was filled when it was raised is free
           journal.restoreRecord(i, grave);
           ids.move(subject, grave);
-          graph.discard(subject);
+          index.discard(subject);
           image.vacate(subject);
           image.addLive(-1);
         }

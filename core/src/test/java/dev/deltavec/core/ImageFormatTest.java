@@ -139,7 +139,7 @@ class ImageFormatTest {
       degree = memory.getByte(node(i)) & 0xff;
       list = links(i);
     } else {
-      int at = memory.getInt(node(i) + 4) + 8 + (layer - 1) * (4 + 4 * M);
+      int at = memory.getInt(node(i) + 4) + 16 + (layer - 1) * (4 + 4 * M);
       degree = memory.getInt(at);
       list = at + 4;
     }
@@ -170,12 +170,8 @@ class ImageFormatTest {
 
   @Test
   void reservedBytesAreZero() {
-    assertThat(bytes(root + 40, 24)).containsOnly(0);
-    assertThat(bytes(root + 128, 128)).containsOnly(0);
-    for (int i = 0; i < slotLimit(); i++) {
-      assertThat(memory.getByte(node(i) + 3)).isZero();
-      assertThat(memory.getLong(node(i) + 8)).isZero();
-    }
+    assertThat(bytes(root + 56, 8)).containsOnly(0);
+    assertThat(bytes(root + 144, 112)).containsOnly(0);
   }
 
   @Test

@@ -3,10 +3,12 @@ package dev.deltavec.core.image;
 import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
+import dev.deltavec.core.Quantization;
 import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The database's state in linear memory: a root, and pages of records for slots, vectors, norms,
@@ -19,6 +21,7 @@ import dev.deltavec.core.memory.Memory;
  *       log, time of the newest delta (64 bits)
  *   <li>vector: {@code stride} floats, padded with zeros to whole cache lines
  *   <li>inverse norm: one float
+ *   <li>codes and their terms: see {@link Codes}
  *   <li>node, 16 bytes, and links: see {@code dev.deltavec.core.index.Hnsw}
  * </ul>
  *
@@ -28,7 +31,10 @@ import dev.deltavec.core.memory.Memory;
  *
  * <p>A free slot or grave has no id; its metadata word names the next free one, plus one. Ids are
  * blocks of a 16-bit length and the UTF-8 bytes; metadata are blocks of a 32-bit length and UTF-8
- * JSON. Kinds of pages to come (codes, log) take the next words of the root.
+ * JSON.
+ *
+ * <p>Where floats are not kept, there are no vector pages, and in place of the inverse norm stands
+ * the scale of the values that the codes stand for.
  */
 public final class Image {
   /** "DVI1", the first word of the root. */
@@ -52,6 +58,14 @@ public final class Image {
   public static final int TOP_LEVEL = 32;
 
   private static final int HNSW_M = 36;
+  private static final int QUANTIZATION = 40;
+  private static final int KEEPS_FLOATS = 44;
+
+  /** Word of the root: the address of the codes' center. */
+  static final int CENTER = 48;
+
+  /** Word of the root: the codes' unit, a float; 0 before the first vector. */
+  static final int UNIT = 52;
 
   private static final int SLOT_PAGES = 64;
   private static final int VECTOR_PAGES = 72;
@@ -64,6 +78,12 @@ public final class Image {
 
   /** Words of the root: the pages of the log's arrivals. */
   public static final int ARRIVAL_PAGES = 120;
+
+  /** Words of the root: the pages of the codes. */
+  static final int CODE_PAGES = 128;
+
+  /** Words of the root: the pages of the codes' terms. */
+  static final int TERM_PAGES = 136;
 
   /** Bytes of a slot record. */
   public static final int SLOT_BYTES = 24;
@@ -87,7 +107,12 @@ public final class Image {
   private final int stride;
   private final int root;
   private final RecordPages slots;
-  private final RecordPages vectors;
+  private final @Nullable RecordPages vectors;
+  private final @Nullable Codes codes;
+
+  /** Where floats are not kept: two decoded rows, the second for what the first was before. */
+  private final int decoded;
+
   private final RecordPages norms;
   private final RecordPages nodes;
   private final RecordPages links;
@@ -123,11 +148,25 @@ public final class Image {
             SMALL_SHIFT,
             31 - Integer.numberOfLeadingZeros(Math.max(1, PAGE_TARGET_BYTES / (stride * 4))));
     slots = new RecordPages(heap, root + SLOT_PAGES, SLOT_BYTES, SMALL_SHIFT);
-    vectors = new RecordPages(heap, root + VECTOR_PAGES, stride * 4, vectorShift);
+    boolean floats = options.keepFloats();
+    memory.putInt(root + QUANTIZATION, options.quantization().ordinal());
+    memory.putInt(root + KEEPS_FLOATS, floats ? 1 : 0);
+    vectors = floats ? new RecordPages(heap, root + VECTOR_PAGES, stride * 4, vectorShift) : null;
+    decoded = floats ? 0 : heap.allocate(stride << 3);
+    if (!floats) {
+      if (decoded == 0) {
+        throw outOfMemory("a database");
+      }
+      memory.clear(decoded, stride << 3);
+    }
     norms = new RecordPages(heap, root + NORM_PAGES, 4, SMALL_SHIFT);
     nodes = new RecordPages(heap, root + NODE_PAGES, NODE_BYTES, SMALL_SHIFT);
     links = new RecordPages(heap, root + LINK_PAGES, options.hnswM() * 8, SMALL_SHIFT);
     graves = new RecordPages(heap, root + GRAVE_PAGES, SLOT_BYTES, SMALL_SHIFT);
+    codes =
+        options.quantization() == Quantization.NONE
+            ? null
+            : new Codes(this, heap, kernels, options, root, stride);
   }
 
   private static DeltaException outOfMemory(String what) {
@@ -174,7 +213,22 @@ public final class Image {
 
   /** Returns the bytes of pages that hold vectors and norms. */
   public long vectorBytes() {
-    return vectors.bytes() + norms.bytes();
+    return (vectors == null ? 0 : vectors.bytes()) + norms.bytes();
+  }
+
+  /** Returns the bytes of pages that hold codes and their terms. */
+  public long codeBytes() {
+    return codes == null ? 0 : codes.bytes();
+  }
+
+  /** Returns the codes, or null if the graph stands on the floats. */
+  public @Nullable Codes codes() {
+    return codes;
+  }
+
+  /** Returns whether the float vectors are kept. */
+  public boolean keepsFloats() {
+    return vectors != null;
   }
 
   /** Returns the bytes of pages that hold graph nodes and links of layer 0. */
@@ -192,9 +246,106 @@ public final class Image {
     return slots.address(slot);
   }
 
-  /** Returns the address of a slot's vector: {@link #stride} floats. */
+  /**
+   * Returns the address of a slot's vector: {@link #stride} floats. Where floats are not kept, they
+   * are decoded, and stay until the next call.
+   */
   public int vector(int slot) {
-    return vectors.address(slot);
+    if (vectors != null) {
+      return vectors.address(slot);
+    }
+    decode(slot, decoded);
+    return decoded;
+  }
+
+  private void decode(int slot, int row) {
+    requireCodes().decodeValues(requireCodes().row(slot), memory.getFloat(norm(slot)), row);
+  }
+
+  private Codes requireCodes() {
+    if (codes == null) {
+      throw new IllegalStateException("neither floats nor codes");
+    }
+    return codes;
+  }
+
+  /**
+   * Returns the address of a row to be changed, a slot's vector; {@link #store} then makes it the
+   * vector.
+   */
+  public int open(int slot) {
+    int row = vector(slot);
+    if (vectors == null) {
+      memory.copy(row, row + (stride << 2), stride << 2);
+    }
+    return row;
+  }
+
+  /** Returns the address of a row of any contents, to be filled for {@link #store}. */
+  public int openNew(int slot) {
+    return vectors == null ? decoded : vectors.address(slot);
+  }
+
+  /** Makes what stands in the row that was opened the slot's vector: norm and codes follow. */
+  public void store(int slot) {
+    if (vectors == null) {
+      memory.putFloat(norm(slot), requireCodes().encodeValues(slot, decoded));
+      return;
+    }
+    int row = vectors.address(slot);
+    float inverse = inverseNorm(row);
+    memory.putFloat(norms.address(slot), inverse);
+    if (codes != null) {
+      codes.encode(slot, row, inverse);
+    }
+  }
+
+  /** Returns whether all values of a slot's vector are zero. */
+  public boolean isZero(int slot) {
+    return memory.getInt(norm(slot)) == 0;
+  }
+
+  /** Returns the inverse norm of a slot's vector. */
+  public float inverse(int slot) {
+    return vectors != null ? memory.getFloat(norm(slot)) : inverseNorm(vector(slot));
+  }
+
+  /** Returns how many bytes {@link #save} writes. */
+  public int savedBytes() {
+    return vectors != null ? stride << 2 : requireCodes().rowBytes() + Codes.TERM_BYTES;
+  }
+
+  /** Copies what a change of a slot's vector will overwrite, but its norm. */
+  public void save(int slot, int to) {
+    if (vectors != null) {
+      memory.copy(vectors.address(slot), to, stride << 2);
+    } else {
+      memory.copy(requireCodes().row(slot), to, requireCodes().rowBytes());
+      memory.copy(requireCodes().terms(slot), to + requireCodes().rowBytes(), Codes.TERM_BYTES);
+    }
+  }
+
+  /** Puts back what {@link #save} copied; the norm is back already. */
+  public void restore(int slot, int from) {
+    if (vectors != null) {
+      memory.copy(from, vectors.address(slot), stride << 2);
+      restored(slot);
+    } else {
+      memory.copy(from, requireCodes().row(slot), requireCodes().rowBytes());
+      memory.copy(from + requireCodes().rowBytes(), requireCodes().terms(slot), Codes.TERM_BYTES);
+    }
+  }
+
+  /** Makes the codes follow a slot's floats, which were put back. */
+  public void restored(int slot) {
+    if (codes != null && vectors != null) {
+      codes.encode(slot, vectors.address(slot), memory.getFloat(norm(slot)));
+    }
+  }
+
+  /** Returns the row that {@link #open} saved where floats are not kept. */
+  public int before() {
+    return decoded + (stride << 2);
   }
 
   /** Returns the address of a slot's inverse norm. */
@@ -420,7 +571,8 @@ public final class Image {
     int slot = free != 0 ? free - 1 : slotLimit();
     // Slots come last: their capacity is the image's.
     if (slot == Integer.MAX_VALUE
-        || !vectors.ensure(slot)
+        || (vectors != null && !vectors.ensure(slot))
+        || (codes != null && !codes.ensure(slot))
         || !norms.ensure(slot)
         || !nodes.ensure(slot)
         || !links.ensure(slot)
@@ -484,14 +636,6 @@ public final class Image {
       textBytes -= bytes;
       heap.free(block, bytes);
     }
-  }
-
-  /**
-   * Computes and stores the slot's inverse norm after its vector has changed: 1/|v|, or 0 for a
-   * zero vector.
-   */
-  public void updateNorm(int slot) {
-    memory.putFloat(norm(slot), inverseNorm(vector(slot)));
   }
 
   /**

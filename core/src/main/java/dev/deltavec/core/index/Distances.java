@@ -4,17 +4,13 @@ import dev.deltavec.core.Metric;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Kernels;
-import dev.deltavec.core.memory.Memory;
 
 /**
  * Distances from one row to many slots, smaller is closer, never NaN: 1 - cosine (0 to 2), minus
  * the dot product, or the Euclidean distance. What overflows float in the kernels is computed once
  * more in double, and clamped.
  */
-public final class Distances {
-  /** The most slots that one batch takes. */
-  static final int MAX_BATCH = 256;
-
+final class Distances extends Measure {
   /** Products of inverse norms over this mean dot products too small for float. */
   private static final float TINY_NORMS = 1e30f;
 
@@ -26,12 +22,10 @@ public final class Distances {
   private static final int EUCLIDEAN = 2;
 
   private final Image image;
-  private final Memory memory;
   private final Kernels kernels;
   private final int metric;
   private final int stride;
   private final int rows;
-  private final int out;
   private int query;
   private float queryInverse;
 
@@ -43,14 +37,17 @@ public final class Distances {
    * @param metric what a distance is
    * @throws dev.deltavec.core.DeltaException {@code OUT_OF_MEMORY}
    */
-  public Distances(Image image, Kernels kernels, Metric metric) {
+  Distances(Image image, Kernels kernels, Metric metric) {
+    this(image, kernels, metric, new Buffer(image.heap()).reserve(MAX_BATCH * 8 + 64));
+  }
+
+  private Distances(Image image, Kernels kernels, Metric metric, int scratch) {
+    super(image.memory(), scratch + MAX_BATCH * 4);
     this.image = image;
-    this.memory = image.memory();
     this.kernels = kernels;
     this.metric = metric.ordinal(); // a switch over an enum costs a table look-up in every batch
     this.stride = image.stride();
-    rows = new Buffer(image.heap()).reserve(MAX_BATCH * 8 + 64);
-    out = rows + MAX_BATCH * 4;
+    rows = scratch;
   }
 
   /**
@@ -59,23 +56,26 @@ public final class Distances {
    * @param row address of {@link Image#stride} floats
    * @param inverse its inverse norm; only cosine uses it
    */
+  @Override
   void from(int row, float inverse) {
     query = row;
     queryInverse = inverse;
   }
 
-  /** Sets the vector of a slot as what distances are measured from. */
+  @Override
   void from(int slot) {
     from(image.vector(slot), memory.getFloat(image.norm(slot)));
   }
 
-  /**
-   * Measures to the slots listed at {@code slots}.
-   *
-   * @param slots address of {@code n} slots (32-bit each)
-   * @param n 0 to {@link #MAX_BATCH}
-   */
+  @Override
   void batch(int slots, int n) {
+    if (!image.keepsFloats()) {
+      for (int i = 0, end = n << 2; i < end; i += 4) {
+        int slot = memory.getInt(slots + i);
+        memory.putFloat(out + i, to(image.vector(slot)));
+      }
+      return;
+    }
     for (int i = 0, end = n << 2; i < end; i += 4) {
       memory.putInt(rows + i, image.vector(memory.getInt(slots + i)));
     }
@@ -103,23 +103,14 @@ public final class Distances {
     }
   }
 
-  /** Measures to one row that no slot has; {@code inverse} is its inverse norm. */
-  float to(int row, float inverse) {
-    memory.putInt(rows, row);
-    switch (metric) {
-      case COSINE -> {
-        kernels.dotBatch(query, rows, 1, stride, out);
-        return cosine(memory.getFloat(out), queryInverse * inverse, row);
-      }
-      case DOT -> {
-        kernels.dotBatch(query, rows, 1, stride, out);
-        return dot(memory.getFloat(out), row);
-      }
-      default -> {
-        kernels.squaredDistanceBatch(query, rows, 1, stride, out);
-        return euclidean(memory.getFloat(out), row);
-      }
-    }
+  /** Measures to one row that no slot has. */
+  float to(int row) {
+    return switch (metric) {
+      case COSINE ->
+          cosine(kernels.dot(query, row, stride), queryInverse * image.inverseNorm(row), row);
+      case DOT -> dot(kernels.dot(query, row, stride), row);
+      default -> euclidean(kernels.squaredDistance(query, row, stride), row);
+    };
   }
 
   private float cosine(float dot, float inverse, int row) {
@@ -140,18 +131,19 @@ public final class Distances {
         : (float) clamp(distanceInDouble(row));
   }
 
-  /** Returns result {@code i} of the last {@link #batch}. */
-  float get(int i) {
-    return memory.getFloat(out + (i << 2));
-  }
-
-  /**
-   * Returns by what factor a distance must be smaller to count as clearly smaller, for the
-   * diversity of links.
-   */
+  @Override
   float alpha() {
     // Cosine distances grow with the square of the angle, as squared distances do.
     return metric == EUCLIDEAN ? 1.0488f : 1.1f;
+  }
+
+  @Override
+  float length(float distance) {
+    return switch (metric) {
+      case COSINE -> (float) Math.sqrt(2 * (double) distance);
+      case DOT -> 1;
+      default -> distance;
+    };
   }
 
   /**

@@ -10,7 +10,7 @@ import dev.deltavec.core.memory.Memory;
 
 /**
  * A hierarchical navigable small world graph (Malkov and Yashunin, 2016, arXiv:1603.09320) that
- * stays whole under inserts and deletes.
+ * stays whole under inserts, updates and deletes.
  *
  * <p><b>Differences from the paper.</b> Every layer is symmetric: p is in the links of x exactly
  * when x is in the links of p. So in-neighbours are known, their number is bounded, and a node can
@@ -18,45 +18,53 @@ import dev.deltavec.core.memory.Memory;
  *
  * <ul>
  *   <li><i>select</i>: a candidate is taken unless a taken one is closer to it, by the factor
- *       {@link Distances#alpha}, than the node is; then the nearest rejected ones fill up to {@code
- *       fill}.
+ *       {@link Measure#alpha}, than the node is; then the nearest rejected ones fill up to {@code
+ *       fill}. On layer 0 a node takes up to 3 M / 2 links of its own.
  *   <li><i>link</i>: where a list overflows, <i>select</i> thins it, but no node that has {@code
  *       floor} links or fewer loses one if that can be helped. What is dropped goes on both sides.
  *   <li><i>remove</i>: the former neighbours are joined to each other, pairwise, nearest first,
  *       each gaining at most two links, and only pairs that no third of them already connects on a
  *       shorter way.
+ *   <li><i>relink</i>: a node that has moved looks for new neighbours from its old ones and from
+ *       the entry; those it leaves are joined as if it had been removed.
  * </ul>
  *
- * <p><b>Layout.</b> The node record of a slot: degree on layer 0 (byte 0), level (byte 1), {@link
- * #IN_GRAPH} (byte 2), address of the upper block (word 4), room for drift (word 8). Links of layer
- * 0: 2 M slots. The upper block of a node of level l: next and previous node of the same level
- * (slot + 1, or 0), then for each layer from 1 to l the degree and M slots. Layer 0 never holds a
- * slot that is not live, and a search needs nothing but what is here.
+ * <p><b>Layer 0 is connected, always.</b> A link is dropped only where its ends have a neighbour in
+ * common, and what a removed or moved node held together is linked until it hangs together without
+ * it. So every node is reached from every other.
  *
- * <p>No method allocates once its scratch has grown, and {@link #insert} and {@link #remove} cannot
- * fail: {@link #prepare} gets what they need.
+ * <p><b>Layout.</b> See {@link Nodes} for the record of a node. Links of layer 0: 2 M slots. The
+ * upper block of a node of level l: next and previous node of the same level (slot + 1, or 0), the
+ * address of its group, 0, then for each layer from 1 to l the degree and M slots. Layer 0 never
+ * holds a slot that is not linked, and a walk needs nothing but what is here.
+ *
+ * <p>No method allocates once its scratch has grown, and {@link #insert}, {@link #relink} and
+ * {@link #remove} cannot fail: {@link #prepare} gets what they need.
  */
-public final class Hnsw {
+final class Hnsw {
   /** The links that a node may gain by one join. */
   private static final int JOIN_GAIN = 2;
 
   static final int MAX_LEVEL = 15;
 
-  private static final int LEVEL = 1;
-  private static final int STATE = 2;
-  private static final int UPPER = 4;
-  private static final byte IN_GRAPH = 1;
+  /** The candidates kept while a node is relinked. */
+  private static final int RELINK_EF = 64;
 
   private static final int NEXT = 0;
   private static final int PREVIOUS = 4;
-  private static final int UPPER_HEADER = 8;
+  private static final int GROUP = 8;
+  private static final int UPPER_HEADER = 16;
 
   private final Image image;
   private final Memory memory;
   private final Heap heap;
-  private final Distances distances;
+  private final Measure distances;
+  private final Nodes nodes;
   private final int m;
   private final int layer0Cap;
+
+  /** The most links that a node takes for itself on layer 0: 24 at M = 16. */
+  private final int ownLinks;
 
   /** Rejected candidates fill a list up to this many links: 12 at M = 16. */
   private final int fill;
@@ -85,11 +93,18 @@ public final class Hnsw {
 
   private final Buffer visitedBuffer;
   private int visited;
+
+  /** A bit for each slot, all zero but within a method. */
+  private final Buffer marksBuffer;
+
   private final int gathered;
   private final int chosen;
   private final CandidatePool pool = new CandidatePool();
   private long[] candidates = new long[256];
   private final int[] picked;
+  private final int[] selected;
+  private final int[] component;
+  private float reach;
   private final int[] gained;
   private final int[] degrees;
   private final float[] pairDistance;
@@ -104,14 +119,16 @@ public final class Hnsw {
    * @param options M, efConstruction and the seed of the levels
    * @throws DeltaException {@code OUT_OF_MEMORY}
    */
-  public Hnsw(Image image, Distances distances, DatabaseOptions options) {
+  Hnsw(Image image, Nodes nodes, Measure distances, DatabaseOptions options) {
     this.image = image;
+    this.nodes = nodes;
     this.memory = image.memory();
     this.heap = image.heap();
     this.distances = distances;
     m = options.hnswM();
     alpha = distances.alpha();
     layer0Cap = 2 * m;
+    ownLinks = 3 * m / 2;
     fill = Math.max(2, 3 * m / 4);
     floor = Math.max(1, 3 * m / 8);
     joinLimit = 3 * m / 2;
@@ -119,10 +136,13 @@ public final class Hnsw {
     levelThreshold = Integer.divideUnsigned(-1, m);
     random = options.seed() | 1;
     visitedBuffer = new Buffer(heap);
+    marksBuffer = new Buffer(heap);
     int list = (layer0Cap + 1) * 4;
-    gathered = new Buffer(heap).reserve(Math.max(list, Distances.MAX_BATCH * 4));
+    gathered = new Buffer(heap).reserve(Math.max(list, Measure.MAX_BATCH * 4));
     chosen = new Buffer(heap).reserve(list);
     picked = new int[layer0Cap + 1];
+    selected = new int[layer0Cap + 1];
+    component = new int[layer0Cap];
     gained = new int[layer0Cap];
     degrees = new int[layer0Cap];
     pairDistance = new float[layer0Cap * layer0Cap];
@@ -130,11 +150,6 @@ public final class Hnsw {
   }
 
   // ---------------------------------------------------------------- nodes and lists
-
-  /** Returns whether the slot is linked into the graph. */
-  public boolean contains(int slot) {
-    return memory.getByte(image.node(slot) + STATE) == IN_GRAPH;
-  }
 
   /** Returns the entry node, or -1 if the graph is empty. */
   public int entry() {
@@ -152,7 +167,7 @@ public final class Hnsw {
   }
 
   int level(int node) {
-    return memory.getByte(image.node(node) + LEVEL);
+    return nodes.level(node);
   }
 
   int cap(int layer) {
@@ -160,9 +175,7 @@ public final class Hnsw {
   }
 
   int degree(int node, int layer) {
-    return layer == 0
-        ? memory.getByte(image.node(node)) & 0xff
-        : memory.getInt(upperList(node, layer));
+    return layer == 0 ? nodes.degree(node) : memory.getInt(upperList(node, layer));
   }
 
   /** Returns the address of a node's links on a layer. */
@@ -172,14 +185,28 @@ public final class Hnsw {
 
   private void setDegree(int node, int layer, int degree) {
     if (layer == 0) {
-      memory.putByte(image.node(node), (byte) degree);
+      nodes.setDegree(node, degree);
     } else {
       memory.putInt(upperList(node, layer), degree);
     }
   }
 
   private int upper(int node) {
-    return memory.getInt(image.node(node) + UPPER);
+    return nodes.upper(node);
+  }
+
+  /** Returns the address of a linked node's group, 0 for none. */
+  int group(int node) {
+    return level(node) == 0 ? upper(node) : memory.getInt(upper(node) + GROUP);
+  }
+
+  /** Sets the address of a linked node's group. */
+  void setGroup(int node, int group) {
+    if (level(node) == 0) {
+      nodes.setUpper(node, group);
+    } else {
+      memory.putInt(upper(node) + GROUP, group);
+    }
   }
 
   private int upperList(int node, int layer) {
@@ -199,13 +226,22 @@ public final class Hnsw {
   private void drop(int from, int layer, int to) {
     int list = links(from, layer);
     int last = degree(from, layer) - 1;
-    for (int i = 0; i <= last; i++) {
-      if (memory.getInt(list + (i << 2)) == to) {
-        memory.putInt(list + (i << 2), memory.getInt(list + (last << 2)));
-        setDegree(from, layer, last);
-        return;
+    int at = list;
+    for (int end = list + (last << 2); at != end && memory.getInt(at) != to; ) {
+      at += 4;
+    }
+    memory.putInt(at, memory.getInt(list + (last << 2)));
+    setDegree(from, layer, last);
+  }
+
+  private boolean isLinked(int from, int layer, int to) {
+    int list = links(from, layer);
+    for (int end = list + (degree(from, layer) << 2); list != end; list += 4) {
+      if (memory.getInt(list) == to) {
+        return true;
       }
     }
+    return false;
   }
 
   // ---------------------------------------------------------------- lifecycle of a node
@@ -227,23 +263,28 @@ public final class Hnsw {
       memory.clear(block, bytes);
       upperBytes += bytes;
     }
-    int node = image.node(slot);
     try {
-      visitedBuffer.reserve(visitedBytes(image.slotCapacity()));
+      int bits = bitBytes(image.slotCapacity());
+      visitedBuffer.reserve(bits);
+      if (bits > marksBuffer.capacity()) {
+        memory.clear(marksBuffer.reserve(bits), bits);
+      }
     } catch (DeltaException e) {
       freeUpper(block, level);
       throw e;
     }
-    memory.clear(node, Image.NODE_BYTES);
-    memory.putByte(node + LEVEL, (byte) level);
-    memory.putInt(node + UPPER, block);
+    nodes.clear(slot);
+    nodes.setLevel(slot, level);
+    nodes.setUpper(slot, block);
+    if (block != 0) {
+      memory.clear(block, UPPER_HEADER);
+    }
   }
 
-  /** Undoes {@link #prepare} of a node that is not in the graph. */
+  /** Frees what {@link #prepare} got for a node that is not in the graph. */
   public void discard(int slot) {
-    int node = image.node(slot);
-    freeUpper(upper(slot), level(slot));
-    memory.clear(node, Image.NODE_BYTES);
+    freeUpper(level(slot) == 0 ? 0 : upper(slot), level(slot));
+    nodes.clear(slot);
   }
 
   private void freeUpper(int block, int level) {
@@ -278,9 +319,15 @@ public final class Hnsw {
   public void insert(int node) {
     int level = level(node);
     int entry = entry();
-    memory.putByte(image.node(node) + STATE, IN_GRAPH);
+    nodes.setState(node, Nodes.LINKED);
+    nodes.setDrift(node, 0);
+    nodes.setDegree(node, 0);
+    for (int layer = level; layer > 0; layer--) {
+      setDegree(node, layer, 0);
+    }
     enlist(node, level);
     if (entry < 0) {
+      nodes.setReach(node, distances.length(1));
       setEntry(node, level);
       return;
     }
@@ -292,24 +339,112 @@ public final class Hnsw {
     }
     for (int layer = Math.min(top, level); layer >= 0; layer--) {
       distances.from(node);
-      walk(nearest, layer, efConstruction);
+      begin(efConstruction);
+      seed(nearest);
+      walk(layer);
       nearest = pool.keys[0] & ~Keys.EXPANDED;
-      linkToPool(node, layer);
+      connectTo(selectFromPool(layer), node, layer);
     }
+    nodes.setReach(node, reach);
     if (level > top) {
       setEntry(node, level);
     }
   }
 
   /**
+   * Links a node anew, which has moved. About the distances of an insertion.
+   *
+   * @param node a linked node; its level stays
+   */
+  public void relink(int node) {
+    int level = level(node);
+    nodes.setDrift(node, 0);
+    distances.from(node);
+    long nearest = 0;
+    boolean found = entry() != node;
+    if (found) {
+      nearest = keyOf(entry());
+      for (int layer = topLevel(); layer > level; layer--) {
+        nearest = descend(nearest, layer);
+      }
+    }
+    for (int layer = level; layer >= 0; layer--) {
+      distances.from(node);
+      begin(RELINK_EF);
+      markVisited(node);
+      if (found && level(Keys.slot(nearest)) >= layer) {
+        seed(nearest);
+      }
+      int n = gather(node, layer);
+      distances.batch(gathered, n);
+      for (int i = 0; i < n; i++) {
+        long key = Keys.of(distances.get(i), memory.getInt(gathered + (i << 2)));
+        if (pool.accepts(key)) {
+          pool.insert(key);
+        }
+      }
+      walk(layer);
+      if (pool.size > 0) {
+        nearest = pool.keys[0] & ~Keys.EXPANDED;
+        found = true;
+        exchange(node, layer);
+      }
+    }
+    if (found) {
+      nodes.setReach(node, reach);
+    }
+  }
+
+  /** Replaces a node's links by the best of the pool, and closes the holes that it leaves. */
+  private void exchange(int node, int layer) {
+    int taken = selectFromPool(layer);
+    for (int i = 0; i < taken; i++) {
+      mark(selected[i]);
+    }
+    int list = links(node, layer);
+    int degree = degree(node, layer);
+    int left = 0;
+    int kept = 0;
+    for (int i = 0; i < degree; i++) {
+      int neighbour = memory.getInt(list + (i << 2));
+      if (isMarked(neighbour)) {
+        memory.putInt(list + (kept++ << 2), neighbour);
+      } else {
+        drop(neighbour, layer, node);
+        picked[left++] = neighbour;
+      }
+    }
+    for (int i = 0; i < taken; i++) {
+      unmark(selected[i]);
+    }
+    setDegree(node, layer, kept);
+    for (int i = 0; i < kept; i++) {
+      picked[left + i] = memory.getInt(list + (i << 2));
+    }
+    if (left > 0) {
+      join(left, left + kept, layer);
+    }
+    connectTo(taken, node, layer);
+  }
+
+  /** Links a node to those that were selected and are not its neighbours yet. */
+  private void connectTo(int taken, int node, int layer) {
+    for (int i = 0; i < taken; i++) {
+      if (!isLinked(node, layer, selected[i])) {
+        connect(node, selected[i], layer);
+      }
+    }
+  }
+
+  /**
    * Takes a node out of the graph and closes the hole. About a sixth of an insertion's distances.
    *
-   * @param node a slot in the graph; its memory is freed
+   * @param node a linked node; what {@link #prepare} got for it stays
    */
   public void remove(int node) {
     int level = level(node);
     delist(node, level);
-    memory.putByte(image.node(node) + STATE, (byte) 0);
+    nodes.setState(node, Nodes.NONE);
     if (entry() == node) {
       moveEntry(node);
     }
@@ -322,9 +457,38 @@ public final class Hnsw {
         drop(neighbour, layer, node);
       }
       setDegree(node, layer, 0);
-      join(n, layer);
+      join(n, n, layer);
     }
-    discard(node);
+  }
+
+  /**
+   * Puts one node in the place of another: links, level and reach. O(M^2)
+   *
+   * @param node a linked node; it is not linked any more
+   * @param other a prepared node that is not linked and has the same codes
+   */
+  public void replace(int node, int other) {
+    int level = level(node);
+    delist(node, level);
+    discard(other);
+    memory.copy(image.node(node), image.node(other), Image.NODE_BYTES);
+    memory.copy(image.links(node), image.links(other), layer0Cap << 2);
+    nodes.clear(node); // level 0: nothing is to be freed
+    enlist(other, level);
+    for (int layer = level; layer >= 0; layer--) {
+      int list = links(other, layer);
+      for (int end = list + (degree(other, layer) << 2); list != end; list += 4) {
+        int neighbour = memory.getInt(list);
+        int back = links(neighbour, layer);
+        while (memory.getInt(back) != node) {
+          back += 4;
+        }
+        memory.putInt(back, other);
+      }
+    }
+    if (entry() == node) {
+      setEntry(other, level);
+    }
   }
 
   private void enlist(int node, int level) {
@@ -378,7 +542,7 @@ public final class Hnsw {
     int limit = image.slotLimit();
     for (int i = 1; i < limit; i++) {
       int candidate = node + i < limit ? node + i : node + i - limit;
-      if (contains(candidate)) {
+      if (nodes.state(candidate) == Nodes.LINKED) {
         return candidate;
       }
     }
@@ -387,7 +551,7 @@ public final class Hnsw {
 
   // ---------------------------------------------------------------- walking
 
-  private static int visitedBytes(int slots) {
+  private static int bitBytes(int slots) {
     return (slots + 31 >>> 5) << 2;
   }
 
@@ -414,16 +578,25 @@ public final class Hnsw {
     return best;
   }
 
+  /** Begins a walk: an empty pool of {@code ef} places, nothing visited. */
+  private void begin(int ef) {
+    visited = visitedBuffer.address();
+    memory.clear(visited, bitBytes(image.slotLimit()));
+    pool.reset(ef);
+  }
+
+  private void seed(long key) {
+    if (!isVisited(Keys.slot(key))) {
+      markVisited(Keys.slot(key));
+      pool.insert(key);
+    }
+  }
+
   /**
    * Best-first search of one layer (the paper's algorithm 2, with one sorted pool for both of its
-   * heaps): fills the pool with the {@code ef} nearest nodes found.
+   * heaps) from what is in the pool: fills it with the nearest nodes found.
    */
-  private void walk(long start, int layer, int ef) {
-    visited = visitedBuffer.address();
-    memory.clear(visited, visitedBytes(image.slotLimit()));
-    pool.reset(ef);
-    pool.insert(start);
-    markVisited(Keys.slot(start));
+  private void walk(int layer) {
     int next = 0;
     while (next < pool.size) {
       long key = pool.keys[next];
@@ -442,6 +615,43 @@ public final class Hnsw {
         }
       }
     }
+  }
+
+  /** Offers slots that the last walk has not come by, which need not be linked, to its pool. */
+  void offer(int slots, int size) {
+    for (int from = 0; from < size; ) {
+      int n = 0;
+      for (; from < size && n < Measure.MAX_BATCH; from++) {
+        int slot = memory.getInt(slots + (from << 2));
+        memory.putInt(gathered + (n << 2), slot);
+        n += isVisited(slot) ? 0 : 1;
+      }
+      distances.batch(gathered, n);
+      for (int i = 0; i < n; i++) {
+        long candidate = Keys.of(distances.get(i), memory.getInt(gathered + (i << 2)));
+        if (pool.accepts(candidate)) {
+          pool.insert(candidate);
+        }
+      }
+    }
+  }
+
+  private boolean isVisited(int node) {
+    return (memory.getInt(visited + (node >>> 5 << 2)) >>> node & 1) != 0;
+  }
+
+  private void mark(int node) {
+    int word = marksBuffer.address() + (node >>> 5 << 2);
+    memory.putInt(word, memory.getInt(word) | 1 << node);
+  }
+
+  private void unmark(int node) {
+    int word = marksBuffer.address() + (node >>> 5 << 2);
+    memory.putInt(word, memory.getInt(word) & ~(1 << node));
+  }
+
+  private boolean isMarked(int node) {
+    return (memory.getInt(marksBuffer.address() + (node >>> 5 << 2)) >>> node & 1) != 0;
   }
 
   private void markVisited(int node) {
@@ -468,49 +678,53 @@ public final class Hnsw {
   }
 
   /**
-   * Finds the nodes nearest to the row that {@link Distances#from} was set to.
+   * Finds the nodes nearest to what the measure was set to.
    *
-   * @param k how many, 1 or more
-   * @param ef the size of the pool, at least {@code k} is used
-   * @return the pool; its first {@code min(k, size)} keys are the result
+   * @param ef the size of the pool, 1 or more
+   * @return the pool, which {@link #offer} may add to
    */
-  CandidatePool search(int k, int ef) {
+  CandidatePool search(int ef) {
     int entry = entry();
     if (entry < 0) {
-      pool.reset(1);
+      begin(ef);
       return pool;
     }
     long nearest = keyOf(entry);
     for (int layer = topLevel(); layer > 0; layer--) {
       nearest = descend(nearest, layer);
     }
-    walk(nearest, 0, Math.max(k, ef));
+    begin(ef);
+    seed(nearest);
+    walk(0);
     return pool;
   }
 
   // ---------------------------------------------------------------- linking
 
-  /** Links a node that has no links on the layer to the best of the pool. */
-  private void linkToPool(int node, int layer) {
-    int n = 0;
-    if (candidates.length < pool.size) {
+  /**
+   * Selects a node's links from the pool into {@link #selected}, and notes how far they reach.
+   *
+   * @return how many
+   */
+  private int selectFromPool(int layer) {
+    int n = pool.size;
+    if (candidates.length < n) {
       candidates = new long[pool.keys.length];
     }
-    for (int i = 0; i < pool.size; i++) {
-      long key = pool.keys[i] & ~Keys.EXPANDED;
-      if (Keys.slot(key) != node) {
-        candidates[n++] = key;
+    for (int i = 0; i < n; i++) {
+      candidates[i] = pool.keys[i] & ~Keys.EXPANDED;
+    }
+    int taken = select(n, layer == 0 ? ownLinks : m);
+    for (int i = 0; i < taken; i++) {
+      selected[i] = memory.getInt(chosen + (i << 2));
+    }
+    for (int i = 0, seen = 0; i < n && seen <= taken / 2; i++) {
+      if ((candidates[i] & Keys.EXPANDED) != 0) {
+        seen++;
+        reach = distances.length(Keys.distance(candidates[i]));
       }
     }
-    int taken = select(n, m);
-    for (int i = 0; i < taken; i++) {
-      picked[i] = memory.getInt(chosen + (i << 2));
-    }
-    // Linking may prune a neighbour, which uses the scratch of select; the picks are safe in an
-    // array.
-    for (int i = 0; i < taken; i++) {
-      connect(node, picked[i], layer);
-    }
+    return taken;
   }
 
   /**
@@ -583,18 +797,75 @@ public final class Hnsw {
       candidates[i] = Keys.of(distances.get(i), memory.getInt(gathered + (i << 2)));
     }
     Keys.sort(candidates, n);
-    int taken = select(n, cap(layer));
-    keepPoor(n, taken, layer);
-    int kept = 0;
+    keepPoor(n, select(n, cap(layer)), layer);
     for (int i = 0; i < n; i++) {
-      int neighbour = Keys.slot(candidates[i]);
+      mark(Keys.slot(candidates[i]));
+    }
+    int kept = n;
+    for (int i = n - 1; i >= 0; i--) {
+      if ((candidates[i] & Keys.EXPANDED) == 0) {
+        int neighbour = Keys.slot(candidates[i]);
+        if (layer != 0 || hasMarkedNeighbour(neighbour)) {
+          drop(neighbour, layer, node);
+          unmark(neighbour);
+          kept--;
+        } else {
+          candidates[i] |= Keys.EXPANDED;
+        }
+      }
+    }
+    if (kept > cap(layer)) {
+      dropOne(node, extra, n, layer);
+    }
+    kept = 0;
+    for (int i = 0; i < n; i++) {
       if ((candidates[i] & Keys.EXPANDED) != 0) {
+        int neighbour = Keys.slot(candidates[i]);
         memory.putInt(list + (kept++ << 2), neighbour);
-      } else {
-        drop(neighbour, layer, node);
+        unmark(neighbour);
       }
     }
     setDegree(node, layer, kept);
+  }
+
+  /** Returns whether a node has a marked neighbour on layer 0. */
+  private boolean hasMarkedNeighbour(int node) {
+    int list = links(node, 0);
+    for (int end = list + (degree(node, 0) << 2); list != end; list += 4) {
+      if (isMarked(memory.getInt(list))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Drops one link of a node whose neighbours are marked, so that all stays connected. */
+  private void dropOne(int node, int extra, int n, int layer) {
+    int dropped = -1;
+    for (int i = n - 1; i >= 0 && dropped < 0; i--) {
+      if (canSpare(i, layer) && hasMarkedNeighbour(Keys.slot(candidates[i]))) {
+        dropped = i;
+      }
+    }
+    for (int i = n - 1; i >= 0 && dropped < 0; i--) {
+      boolean linkedElsewhere = Keys.slot(candidates[i]) == extra && degree(extra, layer) > 1;
+      if (linkedElsewhere || hasMarkedNeighbour(Keys.slot(candidates[i]))) {
+        dropped = i;
+      }
+    }
+    boolean between = dropped < 0;
+    if (between) {
+      dropped = Keys.slot(candidates[n - 1]) == extra ? n - 2 : n - 1;
+    }
+    int neighbour = Keys.slot(candidates[dropped]);
+    candidates[dropped] &= ~Keys.EXPANDED;
+    unmark(neighbour);
+    drop(neighbour, layer, node);
+    if (between) {
+      // No two neighbours are linked: extra comes between the node and the farthest other one.
+      append(extra, layer, neighbour);
+      append(neighbour, layer, extra);
+    }
   }
 
   /**
@@ -634,16 +905,19 @@ public final class Hnsw {
     return bits + 31 >>> 5;
   }
 
-  /** Joins {@code picked[0..n)}, which have lost a common neighbour, to each other. */
-  private void join(int n, int layer) {
+  /**
+   * Joins {@code picked[0..left)}, which have lost a common neighbour, to each other. It still
+   * holds {@code picked[left..n)}, which get no links but to keep layer 0 connected.
+   */
+  private void join(int left, int n, int layer) {
     int limit = layer == 0 ? joinLimit : m;
     findAdjacent(n, layer);
-    measurePairs(n);
+    measurePairs(left, n);
     for (int i = 0; i < n; i++) {
       gained[i] = 0;
       degrees[i] = degree(picked[i], layer);
     }
-    int count = openPairs(n);
+    int count = openPairs(left, n);
     Keys.sort(pairs, count);
     for (int p = 0; p < count; p++) {
       int i = (int) pairs[p] >>> 8 & 0xff;
@@ -670,23 +944,110 @@ public final class Hnsw {
       }
     }
     if (layer == 0) {
-      relinkLonely(n);
+      unite(left, n);
     }
   }
 
-  private void relinkLonely(int n) {
-    // Linking uses the other scratch arrays, but not this one.
-    int lonely = 0;
+  /**
+   * Links those that have lost a neighbour until they hang together: through each other, or through
+   * that neighbour if it still holds them.
+   */
+  private void unite(int left, int n) {
+    int parts = 0;
     for (int i = 0; i < n; i++) {
-      if (degrees[i] == 0) {
-        gained[lonely++] = picked[i];
+      component[i] = -1;
+    }
+    for (int i = n - 1; i >= 0; i--) {
+      if (component[i] < 0) {
+        // Those that are held are one part, and come first.
+        if (i >= left) {
+          for (int j = left; j < n; j++) {
+            component[j] = 0;
+          }
+          for (int j = left; j < n; j++) {
+            spread(j, n, 0);
+          }
+        } else {
+          component[i] = parts;
+          spread(i, n, parts);
+        }
+        parts++;
       }
     }
-    for (int i = 0; i < lonely; i++) {
-      if (degree(gained[i], 0) == 0) {
-        linkFromTop(gained[i]);
+    while (parts > 1) {
+      int a = -1;
+      int b = -1;
+      float best = Float.MAX_VALUE;
+      boolean bestHasRoom = false;
+      for (int i = 0; i < left; i++) {
+        for (int j = i + 1; j < n; j++) {
+          if (component[i] == component[j]) {
+            continue;
+          }
+          boolean hasRoom = degrees[i] < layer0Cap && degrees[j] < layer0Cap;
+          float d = pairDistance[i * n + j];
+          if (a < 0 || (hasRoom == bestHasRoom ? d < best : hasRoom)) {
+            a = i;
+            b = j;
+            best = d;
+            bestHasRoom = hasRoom;
+          }
+        }
+      }
+      if (!bestHasRoom && !(makeRoom(a) && makeRoom(b))) {
+        return; // no two neighbours of a full node are linked: not seen outside M = 2
+      }
+      pair(a, b, n, 0);
+      int from = component[b];
+      int to = component[a];
+      for (int i = 0; i < n; i++) {
+        component[i] = component[i] == from ? to : component[i];
+      }
+      parts--;
+    }
+  }
+
+  private void spread(int i, int n, int part) {
+    int w = words(n);
+    for (int word = 0; word < w; word++) {
+      for (int bits = adjacency[i * w + word]; bits != 0; bits &= bits - 1) {
+        int j = (word << 5) + Integer.numberOfTrailingZeros(bits);
+        if (component[j] < 0) {
+          component[j] = part;
+          spread(j, n, part);
+        }
       }
     }
+  }
+
+  /** Frees a place in the list of {@code picked[i]}, whose ends stay connected. */
+  private boolean makeRoom(int i) {
+    int node = picked[i];
+    int degree = degree(node, 0);
+    if (degree < layer0Cap) {
+      return true;
+    }
+    int list = links(node, 0);
+    for (int k = 0; k < degree; k++) {
+      mark(memory.getInt(list + (k << 2)));
+    }
+    int spared = -1;
+    for (int k = 0; k < degree && spared < 0; k++) {
+      int neighbour = memory.getInt(list + (k << 2));
+      if (hasMarkedNeighbour(neighbour)) {
+        spared = neighbour;
+      }
+    }
+    for (int k = 0; k < degree; k++) {
+      unmark(memory.getInt(list + (k << 2)));
+    }
+    if (spared < 0) {
+      return false;
+    }
+    drop(spared, 0, node);
+    drop(node, 0, spared);
+    degrees[i]--;
+    return true;
   }
 
   private void pair(int i, int j, int n, int layer) {
@@ -738,11 +1099,11 @@ public final class Hnsw {
     }
   }
 
-  private void measurePairs(int n) {
+  private void measurePairs(int left, int n) {
     for (int i = 0; i < n; i++) {
       memory.putInt(gathered + (i << 2), picked[i]);
     }
-    for (int i = 0; i + 1 < n; i++) {
+    for (int i = 0; i < left && i + 1 < n; i++) {
       distances.from(picked[i]);
       distances.batch(gathered + ((i + 1) << 2), n - i - 1);
       for (int j = i + 1; j < n; j++) {
@@ -753,14 +1114,14 @@ public final class Hnsw {
     }
   }
 
-  private int openPairs(int n) {
-    int most = n * (n - 1) / 2;
+  private int openPairs(int left, int n) {
+    int most = left * (left - 1) / 2;
     if (pairs.length < most) {
       pairs = new long[most];
     }
     int count = 0;
-    for (int i = 0; i < n; i++) {
-      for (int j = i + 1; j < n; j++) {
+    for (int i = 0; i < left; i++) {
+      for (int j = i + 1; j < left; j++) {
         if (!isAdjacent(i, j, n)) {
           pairs[count++] = Keys.of(pairDistance[i * n + j], i << 8 | j);
         }
@@ -787,20 +1148,5 @@ public final class Hnsw {
       }
     }
     return false;
-  }
-
-  /** Links a layer-0 node that has lost all its links by a search from the entry. */
-  private void linkFromTop(int node) {
-    int start = entry() == node ? otherNode(node) : entry();
-    if (start < 0) {
-      return;
-    }
-    distances.from(node);
-    long nearest = keyOf(start);
-    for (int layer = level(start); layer > 0; layer--) {
-      nearest = descend(nearest, layer);
-    }
-    walk(nearest, 0, efConstruction);
-    linkToPool(node, 0);
   }
 }

@@ -8,28 +8,54 @@ import dev.deltavec.core.json.MergePatch.Node;
  * A strict JSON parser (RFC 8259) over UTF-8 bytes. Where a name repeats, the last value counts, as
  * in JavaScript. Nesting is bounded, so no text can exhaust the stack.
  */
-final class JsonParser {
+public final class JsonParser {
   static final int MAX_DEPTH = 64;
 
   private static final String ESCAPES = "\"\\/bfnrt";
   private static final String ESCAPED = "\"\\/\b\f\n\r\t";
 
   private final byte[] text;
+  private final String what;
+  private final int maxDepth;
   private int at;
   private int depth;
 
+  /** A parser of metadata. */
   JsonParser(byte[] text) {
+    this(text, "metadata", MAX_DEPTH);
+  }
+
+  private JsonParser(byte[] text, String what, int maxDepth) {
     this.text = text;
+    this.what = what;
+    this.maxDepth = maxDepth;
+  }
+
+  /**
+   * Checks that a text is one JSON value in UTF-8.
+   *
+   * @param what how messages name the text
+   * @param maxDepth how deep its arrays and objects may nest
+   * @throws DeltaException {@code INVALID_ARGUMENT} if it is not. O(bytes)
+   */
+  public static void check(byte[] text, String what, int maxDepth) {
+    JsonParser parser = new JsonParser(text, what, maxDepth);
+    parser.copyValue(new Output(text.length));
+    parser.end();
   }
 
   /** Parses the whole text as one value. */
   Node parse() {
     Node value = value();
+    end();
+    return value;
+  }
+
+  private void end() {
     space();
     if (at < text.length) {
       throw malformed();
     }
-    return value;
   }
 
   private Node value() {
@@ -244,9 +270,9 @@ final class JsonParser {
   }
 
   private void enter() {
-    if (++depth > MAX_DEPTH) {
+    if (++depth > maxDepth) {
       throw new DeltaException(
-          ErrorCode.INVALID_ARGUMENT, "metadata nests deeper than " + MAX_DEPTH + " levels");
+          ErrorCode.INVALID_ARGUMENT, what + " nests deeper than " + maxDepth + " levels");
     }
   }
 
@@ -273,6 +299,6 @@ final class JsonParser {
   }
 
   private DeltaException malformed() {
-    return new DeltaException(ErrorCode.INVALID_ARGUMENT, "metadata is not JSON at byte " + at);
+    return new DeltaException(ErrorCode.INVALID_ARGUMENT, what + " is not JSON at byte " + at);
   }
 }

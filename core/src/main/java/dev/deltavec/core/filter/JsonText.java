@@ -1,0 +1,141 @@
+package dev.deltavec.core.filter;
+
+import dev.deltavec.core.memory.Memory;
+import java.util.Arrays;
+
+/**
+ * Steps over JSON in linear memory that has been checked. The value of a string is its UTF-8, where
+ * half a surrogate pair, which only an escape can give, has three bytes as any other code point of
+ * its size; so the order of bytes is that of code points.
+ */
+final class JsonText {
+  private JsonText() {}
+
+  /**
+   * Steps over a value without white space in it.
+   *
+   * @return where the value ends, or, after a number, true, false and null, where the next comma or
+   *     bracket is
+   */
+  static int skip(Memory memory, int at) {
+    int depth = 0;
+    while (true) {
+      int b = memory.getByte(at);
+      int bracket = b | 0x20; // folds [ onto { and ] onto }
+      if (b == '"') {
+        at = skipString(memory, at);
+      } else if (depth == 0 && (b == ',' || bracket == '}')) {
+        return at;
+      } else {
+        at++;
+        depth += bracket == '{' ? 1 : bracket == '}' ? -1 : 0;
+        if (bracket != '}') {
+          continue;
+        }
+      }
+      if (depth == 0) {
+        return at;
+      }
+    }
+  }
+
+  /** Returns where the string ends whose opening quote is at {@code at}. */
+  static int skipString(Memory memory, int at) {
+    int b;
+    while ((b = memory.getByte(++at)) != '"') {
+      if (b == '\\') {
+        at++;
+      }
+    }
+    return at + 1;
+  }
+
+  /** Returns the value of the string whose opening quote is at {@code at}. */
+  static byte[] string(Memory memory, int at) {
+    byte[] value = new byte[skipString(memory, at) - at]; // no escape is shorter than its value
+    int n = 0;
+    int b;
+    while ((b = memory.getByte(++at)) != '"') {
+      if (b == '\\') {
+        int point = escaped(memory, ++at);
+        at += length(memory, at, point) - 1;
+        for (; point >>> 8 != 0; point >>>= 8) {
+          value[n++] = (byte) point;
+        }
+        b = point;
+      }
+      value[n++] = (byte) b;
+    }
+    return Arrays.copyOf(value, n);
+  }
+
+  /**
+   * Compares the string whose opening quote is at {@code at} with a value.
+   *
+   * @return less than 0, 0 or more than 0 as the string comes before, is or comes after the value
+   */
+  static int compare(Memory memory, int at, byte[] value) {
+    int rest = 0; // of an escaped code point, the next byte lowest
+    for (int i = 0; ; i++) {
+      int b = rest & 0xff;
+      rest >>>= 8;
+      if (b == 0) {
+        b = memory.getByte(++at) & 0xff;
+        if (b == '"') {
+          return i - value.length;
+        }
+        if (b == '\\') {
+          int point = escaped(memory, ++at);
+          at += length(memory, at, point) - 1;
+          b = point & 0xff;
+          rest = point >>> 8;
+        }
+      }
+      if (i == value.length) {
+        return 1;
+      }
+      int difference = b - (value[i] & 0xff);
+      if (difference != 0) {
+        return difference;
+      }
+    }
+  }
+
+  /** Returns the UTF-8 of the escape behind a backslash, its first byte lowest. */
+  private static int escaped(Memory memory, int at) {
+    int c = memory.getByte(at);
+    if (c != 'u') {
+      int which = "bfnrt".indexOf(c);
+      return which < 0 ? c : "\b\f\n\r\t".charAt(which);
+    }
+    c = hex(memory, at + 1);
+    if (c < 0x80) {
+      return c;
+    }
+    if (c < 0x800) {
+      return 0x80c0 | c >> 6 | (c & 0x3f) << 8;
+    }
+    if (c >> 10 == 0x36 && memory.getByte(at + 5) == '\\' && memory.getByte(at + 6) == 'u') {
+      int low = hex(memory, at + 7);
+      if (low >> 10 == 0x37) {
+        c = (c << 10) + low - 0x35fdc00;
+        return 0x808080f0 | c >> 18 | (c >> 4 & 0x3f00) | (c & 0xfc0) << 10 | (c & 0x3f) << 24;
+      }
+    }
+    return 0x8080e0 | c >> 12 | (c & 0xfc0) << 2 | (c & 0x3f) << 16;
+  }
+
+  private static int hex(Memory memory, int at) {
+    int value = 0;
+    for (int i = 0; i < 4; i++) {
+      int c = memory.getByte(at + i);
+      value = value << 4 | (c & 15) + (c > '9' ? 9 : 0);
+    }
+    return value;
+  }
+
+  /** Returns the length of the escape behind a backslash, given its UTF-8. */
+  private static int length(Memory memory, int at, int utf8) {
+    return memory.getByte(at) != 'u' ? 1 : utf8 < 0 ? 11 : 5;
+  }
+}
