@@ -19,3 +19,10 @@ export function run(tool: "wasm-opt" | "wasm-dis" | "wasm-as", ...args: string[]
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
+
+/** Arguments of `wasm-opt` that leave no custom section. */
+export const STRIP: readonly string[] = [
+  "--strip-debug",
+  "--strip-producers",
+  "--strip-target-features",
+];

@@ -21,3 +21,10 @@ export const FEATURES: ReadonlyMap<string, string> = new Map([
 export function featureArguments(): string[] {
   return ["--mvp-features", ...[...FEATURES.keys()].map((name) => `--enable-${name}`)];
 }
+
+/** What a module of kernels may use that is loaded only where the engine accepts it: `kernel-module.ts`. */
+export const RELAXED_FEATURES: readonly string[] = [
+  "--mvp-features",
+  "--enable-simd",
+  "--enable-relaxed-simd",
+];

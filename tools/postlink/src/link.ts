@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "./binaryen.ts";
+import { run, STRIP } from "./binaryen.ts";
 import { BINDINGS, EXPORT_BODIES } from "./bindings.ts";
 import { legacyExceptions } from "./exceptions.ts";
 import { featureArguments } from "./features.ts";
@@ -72,7 +72,6 @@ export function link(input: LinkInput): LinkOutput {
   );
   const text = product.exceptions === "try" ? legacyExceptions(linked.text) : linked.text;
   writeFileSync(file("linked.wat"), text);
-  const strip = ["--strip-debug", "--strip-producers", "--strip-target-features"];
   run(
     "wasm-opt",
     ...featureArguments(),
@@ -80,7 +79,7 @@ export function link(input: LinkInput): LinkOutput {
     ...(product.names ? ["-g"] : []),
     file("linked.wat"),
     ...OPTIMISATION,
-    ...(product.names ? [] : strip),
+    ...(product.names ? [] : STRIP),
     "-o",
     file("linked.wasm"),
   );
@@ -325,7 +324,7 @@ export function verify(
 }
 
 /** Names of the custom sections of a valid module. */
-function customSections(bytes: Uint8Array<ArrayBuffer>): string[] {
+export function customSections(bytes: Uint8Array<ArrayBuffer>): string[] {
   let at = 8;
   const number = () => {
     let value = 0;

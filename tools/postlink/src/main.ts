@@ -2,6 +2,7 @@
  * Command line of the post-link:
  *
  *     node src/main.ts --teavm core.wasm --kernels kernels.wat [--kernels …] --out deltavec.wasm [--product module|test] [--max-gzip bytes]
+ *     node src/main.ts --product relaxed --kernels relaxed.wat --out relaxed.wasm [--max-gzip bytes]
  *
  * Does nothing if the output is there and was made of the same inputs by the same program.
  */
@@ -12,6 +13,7 @@ import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { version } from "./binaryen.ts";
 import { ExceptionFormError } from "./exceptions.ts";
+import { assemble } from "./kernel-module.ts";
 import { LinkError, link } from "./link.ts";
 import { PRODUCTS } from "./product.ts";
 import { FormatError } from "./wat.ts";
@@ -32,37 +34,57 @@ function required<T>(name: "teavm" | "kernels" | "out", value: T | undefined): T
 }
 
 /** Changes with everything that the output depends on. */
-function stampOf(teavm: Uint8Array, kernels: readonly string[]): string {
+function stampOf(inputs: readonly (Uint8Array | string)[]): string {
   const hash = createHash("sha256");
-  hash.update(`${values.product} ${version} ${process.version}\n`).update(teavm);
-  for (const text of kernels) hash.update(`${text.length} `).update(text);
+  hash.update(`${values.product} ${version} ${process.version}\n`);
+  for (const text of inputs) hash.update(`${text.length} `).update(text);
   for (const name of readdirSync(import.meta.dirname).sort()) {
     hash.update(name).update(readFileSync(join(import.meta.dirname, name)));
   }
   return hash.digest("hex");
 }
 
-function main(): void {
-  const out = resolve(required("out", values.out));
-  const teavm = new Uint8Array(readFileSync(required("teavm", values.teavm)));
+/** The name of the product that is a module of kernels: nothing of TeaVM's is in it. */
+const RELAXED = "relaxed";
+
+/** What the product is made of, and how. */
+function plan(): {
+  inputs: readonly (Uint8Array | string)[];
+  make(workDirectory: string): Uint8Array;
+} {
   const kernels = required("kernels", values.kernels).map((file) => readFileSync(file, "utf8"));
+  if (values.product === RELAXED) {
+    const [only, ...rest] = kernels;
+    if (only === undefined || rest.length > 0) throw new LinkError("one file of kernels expected");
+    return { inputs: kernels, make: (workDirectory) => assemble(only, workDirectory) };
+  }
+  const teavm = new Uint8Array(readFileSync(required("teavm", values.teavm)));
   const product = PRODUCTS.get(values.product);
   if (product === undefined) {
-    throw new LinkError(`product must be one of ${[...PRODUCTS.keys()].join(", ")}`);
+    throw new LinkError(`product must be one of ${[...PRODUCTS.keys(), RELAXED].join(", ")}`);
   }
+  const make = (workDirectory: string) => {
+    const { module, bound } = link({ teavm, kernels, product, workDirectory });
+    console.log(`postlink: bound ${bound.join(", ")}`);
+    return module;
+  };
+  return { inputs: [teavm, ...kernels], make };
+}
+
+function main(): void {
+  const out = resolve(required("out", values.out));
+  const { inputs, make } = plan();
   const workDirectory = `${out}.work`;
   const stampFile = join(workDirectory, "stamp");
-  const stamp = stampOf(teavm, kernels);
+  const stamp = stampOf(inputs);
   const upToDate =
     existsSync(out) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp;
   if (!upToDate) {
     mkdirSync(dirname(out), { recursive: true });
     mkdirSync(workDirectory, { recursive: true });
     rmSync(stampFile, { force: true });
-    const { module, bound } = link({ teavm, kernels, product, workDirectory });
-    writeFileSync(out, module);
+    writeFileSync(out, make(workDirectory));
     writeFileSync(stampFile, stamp);
-    console.log(`postlink: bound ${bound.join(", ")}`);
   }
   const module = readFileSync(out);
   const gzip = gzipSync(module, { level: 9 }).length;

@@ -427,7 +427,7 @@ test("the command line fails for an unknown product", () => {
     "--product=nonsense",
   );
   assert.equal(code, 1);
-  assert.match(text, /module, test, profile/);
+  assert.match(text, /module, test, profile, relaxed/);
 });
 
 test("the command line fails without an output", () => {

@@ -1,10 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
-import { run } from "../../../../tools/postlink/src/binaryen.ts";
-import { featureArguments } from "../../../../tools/postlink/src/features.ts";
+import { alone } from "./kernels-alone.ts";
 import { type Exports, forTests, Instance, random } from "./support.ts";
 
 const STRIDES = [16, 32, 384, 1008, 1536];
@@ -104,23 +100,10 @@ test("a batch may name a row more than once", () => {
   assert.deepEqual([...rows.batch("dot", 15).subarray(0, 15)], Array(15).fill(expected));
 });
 
-/** The kernels alone, on a memory of 4 GiB less a page, of which hardly a page is touched. */
-function alone(): { kernels: Exports; memory: WebAssembly.Memory } {
-  const directory = mkdtempSync(join(tmpdir(), "kernels-"));
-  try {
-    const wat = join(import.meta.dirname, "../../main/wat/kernels.wat");
-    run("wasm-as", ...featureArguments(), wat, "-o", join(directory, "kernels.wasm"));
-    const memory = new WebAssembly.Memory({ initial: 65535 });
-    const module = new WebAssembly.Module(readFileSync(join(directory, "kernels.wasm")));
-    const instance = new WebAssembly.Instance(module, { env: { memory } });
-    return { kernels: instance.exports as unknown as Exports, memory };
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
 test("kernels work on both sides of 2 GiB and up to the last byte", () => {
-  const { kernels, memory } = alone();
+  // Of which hardly a page is touched.
+  const memory = new WebAssembly.Memory({ initial: 65535 });
+  const kernels = alone("kernels.wat", memory);
   const end = 65535 * 65536;
   const addresses = [
     2 ** 31 - 64,

@@ -59,6 +59,11 @@ export const forTests: WebAssembly.Module = new WebAssembly.Module(
   readFileSync(join(target, "deltavec-test.wasm")),
 );
 
+/** Kernels in relaxed SIMD, which take the place of those in the table. */
+export const relaxed: WebAssembly.Module = new WebAssembly.Module(
+  readFileSync(join(target, "relaxed.wasm")),
+);
+
 /** Error numbers of docs/abi.md, as functions return them. */
 export const INVALID_ARGUMENT = -1;
 export const DIMENSION_MISMATCH = -2;
@@ -149,6 +154,15 @@ export class Instance {
 
   constructor(module: WebAssembly.Module = shipped) {
     this.exports = new WebAssembly.Instance(module).exports as unknown as Exports;
+  }
+
+  /** Sets the table's entries to the kernels in relaxed SIMD. */
+  relax(): void {
+    const { memory, kernels } = this.exports;
+    const instance = new WebAssembly.Instance(relaxed, { deltavec: { memory } });
+    const { codeDotBatch, codeDotBatch4 } = instance.exports as unknown as Exports;
+    kernels.set(0, codeDotBatch);
+    kernels.set(1, codeDotBatch4);
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {
