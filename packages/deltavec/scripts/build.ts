@@ -19,10 +19,13 @@ const here = dirname(import.meta.dirname);
 const dist = join(here, "dist");
 const target = join(here, "target");
 const wasm = join(here, "../../wasm/target/deltavec.wasm");
+const relaxed = join(here, "../../wasm/target/relaxed.wasm");
 
-if (!existsSync(wasm)) {
-  console.error(`There is no ${wasm}: build it first with ./mvnw -pl wasm -am package`);
-  process.exit(1);
+for (const file of [wasm, relaxed]) {
+  if (!existsSync(file)) {
+    console.error(`There is no ${file}: build it first with ./mvnw -pl wasm -am package`);
+    process.exit(1);
+  }
 }
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
@@ -36,6 +39,7 @@ writeFileSync(
   join(target, "deltavec.wasm.deflate"),
   deflateRawSync(readFileSync(wasm), { level: 9, memLevel: 9 }),
 );
+copyFileSync(relaxed, join(target, "relaxed.wasm"));
 
 await build({
   absWorkingDir: here,
@@ -46,7 +50,7 @@ await build({
   chunkNames: "shared-[hash]",
   format: "esm",
   target: "es2022",
-  loader: { ".deflate": "base64" },
+  loader: { ".deflate": "base64", ".wasm": "base64" },
   logLevel: "warning",
 });
 

@@ -3,3 +3,9 @@ declare module "*.deflate" {
   const base64: string;
   export default base64;
 }
+
+/** The kernels in relaxed SIMD, as base64. */
+declare module "*.wasm" {
+  const base64: string;
+  export default base64;
+}

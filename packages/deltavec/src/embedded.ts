@@ -1,8 +1,6 @@
 import deflated from "../target/deltavec.wasm.deflate";
+import { fromBase64 } from "./base64.ts";
 import { DeltaError } from "./errors.ts";
-
-/** What newer engines have, and the type library does not know yet. */
-type FromBase64 = { fromBase64?(text: string): Uint8Array<ArrayBuffer> };
 
 /**
  * Returns the module that the package carries. It is deflated, then in base64: a quarter less to load than base64 alone,
@@ -33,11 +31,4 @@ export async function embeddedModule(): Promise<Uint8Array<ArrayBuffer>> {
     at += chunk.length;
   }
   return bytes;
-}
-
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  return (
-    (Uint8Array as FromBase64).fromBase64?.(text) ??
-    Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-  );
 }

@@ -1,11 +1,13 @@
 import { codeOf, DeltaError } from "./errors.ts";
 import type { FrameTarget } from "./frame.ts";
+import { relax } from "./relaxed.ts";
 import { readUtf8 } from "./text.ts";
 import type { DeltaAutoCompact, DeltaPrecision } from "./types.ts";
 
 /** What the module exports (docs/abi.md): 32-bit integers in and out, negative for errors. */
 export interface Exports {
   readonly memory: WebAssembly.Memory;
+  readonly kernels: WebAssembly.Table;
   dv_open(options: number): number;
   dv_close(handle: number): number;
   dv_control(): number;
@@ -72,7 +74,7 @@ export interface Exports {
   ): number;
 }
 
-/** The functions that a module must export, besides `memory`. */
+/** The functions that a module must export, besides `memory` and the table `kernels`. */
 export const FUNCTIONS: readonly (keyof Exports)[] = [
   "dv_open",
   "dv_close",
@@ -565,7 +567,9 @@ const NO_EXPORTS = {} as Exports;
 
 function instantiate(module: WebAssembly.Module): Exports {
   try {
-    return new WebAssembly.Instance(module).exports as unknown as Exports;
+    const exports = new WebAssembly.Instance(module).exports as unknown as Exports;
+    relax(exports.memory, exports.kernels);
+    return exports;
   } catch (cause) {
     if (cause instanceof RangeError) {
       throw new DeltaError("OUT_OF_MEMORY", `no memory for another database: ${cause.message}`, {

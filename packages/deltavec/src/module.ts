@@ -147,13 +147,20 @@ async function compileBytes(
   }
 }
 
+/** What a module must export besides functions, and as what. */
+const OTHER_EXPORTS: readonly (readonly [name: string, kind: string])[] = [
+  ["memory", "memory"],
+  ["kernels", "table"],
+];
+
 function requireExports(compiled: WebAssembly.Module): void {
   const kinds = new Map(WebAssembly.Module.exports(compiled).map(({ name, kind }) => [name, kind]));
-  const missing = FUNCTIONS.filter((name) => kinds.get(name) !== "function");
-  if (missing.length > 0 || kinds.get("memory") !== "memory") {
+  const expected = [...FUNCTIONS.map((name) => [name, "function"]), ...OTHER_EXPORTS];
+  const missing = expected.find(([name, kind]) => kinds.get(name) !== kind);
+  if (missing !== undefined) {
     throw new DeltaError(
       "UNSUPPORTED_VERSION",
-      `the module is not this release's deltavec.wasm: it lacks ${[...missing, "memory"][0]}`,
+      `the module is not this release's deltavec.wasm: it lacks ${missing[0]}`,
     );
   }
 }

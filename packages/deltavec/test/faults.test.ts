@@ -7,6 +7,7 @@ import { DeltaError, DeltaVectorDB, init } from "deltavec";
 /** A module with our exports that traps where the core never should. Each function is wrong in its own way. */
 const FAULTY = `(module
   (memory (export "memory") 1)
+  (table (export "kernels") 2 2 funcref)
   (func (export "dv_control") (result i32) (i32.const 256))
   (func (export "dv_input") (param i32) (result i32) (i32.const 1024))
   (func (export "dv_open") (param i32) (result i32) (i32.const 1))
