@@ -59,7 +59,7 @@ public final class Filter {
     }
     byte[] text = Bytes.read(memory, address, bytes);
     JsonParser.check(text, "filter", MAX_JSON_DEPTH);
-    return new Filter(memory, text, new FilterParser(memory, address).parse("filter", 1));
+    return new Filter(memory, text, new FilterParser(memory, address, bytes).parse("filter", 1));
   }
 
   /**

@@ -11,11 +11,13 @@ final class FilterParser {
   private static final String PATH = "the path must be an array of one or more strings";
 
   private final Memory memory;
+  private final int end;
   private int at;
 
-  FilterParser(Memory memory, int address) {
+  FilterParser(Memory memory, int address, int bytes) {
     this.memory = memory;
     at = address;
+    end = address + bytes;
   }
 
   /**
@@ -69,16 +71,11 @@ final class FilterParser {
       values[n++] = scalar(place);
     } else if (kind == Predicate.IN) {
       values = new Scalar[open(place, "the value must be an array")];
-      for (int left = values.length; left > 0; left--) {
-        next();
-        int index = ~Predicate.search(memory, at, values, n);
-        Scalar value = scalar(place);
-        if (index >= 0) {
-          System.arraycopy(values, index, values, index + 1, n++ - index);
-          values[index] = value;
-        }
+      while (n < values.length) {
+        values[n++] = scalar(place);
         step();
       }
+      sort(values);
     } else if (kind == Predicate.RANGE) {
       values = new Scalar[BOUNDS.length];
       if (next() != '{') {
@@ -91,7 +88,7 @@ final class FilterParser {
           throw wrong(place, "needs one or more of gt, gte, lt, lte, none of them twice");
         }
         seen |= 1 << bound;
-        bounds |= bound << n;
+        bounds |= bound << 2 * n;
         Scalar value = scalar(place);
         values[n++] = value;
         if (value.type != Scalar.NUMBER && value.type != Scalar.STRING
@@ -107,14 +104,34 @@ final class FilterParser {
     return new Predicate(kind, path, values, n, bounds, new Predicate[0]);
   }
 
+  /** Shell's sort. O(n^1.5) comparisons, whatever the order. */
+  private void sort(Scalar[] values) {
+    int gap = 1;
+    while (gap < values.length / 3) {
+      gap = 3 * gap + 1;
+    }
+    for (; gap > 0; gap /= 3) {
+      for (int i = gap; i < values.length; i++) {
+        Scalar value = values[i];
+        int to = i;
+        while (to >= gap && values[to - gap].compare(memory, value.at) < 0) {
+          values[to] = values[to - gap];
+          to -= gap;
+        }
+        values[to] = value;
+      }
+    }
+  }
+
   private byte[][] path(String place) {
     byte[][] path = new byte[open(place, PATH)][];
     for (int i = 0; i < path.length; i++) {
       if (next() != '"') {
         throw wrong(place, PATH);
       }
-      path[i] = JsonText.string(memory, at);
-      at = JsonText.skipString(memory, at);
+      int start = at;
+      at = JsonText.skipString(memory, at, end);
+      path[i] = JsonText.string(memory, start, at);
       step();
     }
     if (path.length == 0) {
@@ -128,9 +145,9 @@ final class FilterParser {
     if (b == '{' || b == '[') {
       throw wrong(place, "a value must be a string, a number, true, false or null");
     }
-    Scalar scalar = new Scalar(memory, at);
-    at = JsonText.skip(memory, at);
-    return scalar;
+    int start = at;
+    at = JsonText.skip(memory, at, end);
+    return new Scalar(memory, start, at);
   }
 
   /**
@@ -150,7 +167,7 @@ final class FilterParser {
     }
     do {
       next();
-      at = JsonText.skip(memory, at);
+      at = JsonText.skip(memory, at, end);
       n++;
     } while (step() == ',');
     at = start;
@@ -166,7 +183,7 @@ final class FilterParser {
     at++;
     for (int i = 0; next() == '"' && i < names.length; i++) {
       if (JsonText.compare(memory, at, ascii(names[i])) == 0) {
-        at = JsonText.skipString(memory, at);
+        at = JsonText.skipString(memory, at, end);
         step();
         return i;
       }

@@ -43,8 +43,13 @@ final class Predicate {
 
   boolean matches(Memory memory, int block) {
     if (kind < AND) {
-      int at = block == 0 ? 0 : find(memory, block + 4);
-      return at != 0 && (kind == EXISTS || any(memory, at));
+      if (block == 0) {
+        return false;
+      }
+      int start = block + 4;
+      int end = start + memory.getInt(block);
+      int at = find(memory, start, end);
+      return at != 0 && (kind == EXISTS || any(memory, at, end));
     }
     for (Predicate part : parts) {
       if (part.matches(memory, block) != (kind == AND)) {
@@ -55,33 +60,33 @@ final class Predicate {
   }
 
   /** Returns where the value is that the path leads to, or 0. */
-  private int find(Memory memory, int at) {
+  private int find(Memory memory, int at, int end) {
     for (byte[] name : path) {
-      if (memory.getByte(at) != '{' || (at = member(memory, at, name)) == 0) {
+      if (memory.getByte(at) != '{' || (at = member(memory, at, end, name)) == 0) {
         return 0;
       }
     }
     return at;
   }
 
-  private static int member(Memory memory, int at, byte[] name) {
+  private static int member(Memory memory, int at, int end, byte[] name) {
     if (memory.getByte(++at) == '}') {
       return 0;
     }
     while (true) {
       boolean found = JsonText.compare(memory, at, name) == 0;
-      at = JsonText.skipString(memory, at) + 1;
+      at = JsonText.skipString(memory, at, end) + 1;
       if (found) {
         return at;
       }
-      at = JsonText.skip(memory, at);
+      at = JsonText.skip(memory, at, end);
       if (memory.getByte(at++) == '}') {
         return 0;
       }
     }
   }
 
-  private boolean any(Memory memory, int at) {
+  private boolean any(Memory memory, int at, int end) {
     if (memory.getByte(at) != '[') {
       return test(memory, at);
     }
@@ -89,14 +94,14 @@ final class Predicate {
       if (test(memory, at)) {
         return true;
       }
-      at = JsonText.skip(memory, at);
+      at = JsonText.skip(memory, at, end);
     }
     return false;
   }
 
   private boolean test(Memory memory, int at) {
     if (kind != RANGE) {
-      return search(memory, at, values, count) >= 0;
+      return search(memory, at);
     }
     for (int i = 0; i < count; i++) {
       Scalar value = values[i];
@@ -115,19 +120,15 @@ final class Predicate {
     return true;
   }
 
-  /**
-   * Looks the value at {@code at} up in the first {@code n} of an ascending array.
-   *
-   * @return its index, or ~index of where it would be. O(log n) comparisons
-   */
-  static int search(Memory memory, int at, Scalar[] sorted, int n) {
+  /** Looks for the value at {@code at} among the alternatives. O(log alternatives) comparisons */
+  private boolean search(Memory memory, int at) {
     int low = 0;
-    int high = n;
+    int high = count;
     while (low < high) {
       int middle = (low + high) >>> 1;
-      int order = sorted[middle].compare(memory, at);
+      int order = values[middle].compare(memory, at);
       if (order == 0) {
-        return middle;
+        return true;
       }
       if (order > 0) {
         low = middle + 1;
@@ -135,6 +136,6 @@ final class Predicate {
         high = middle;
       }
     }
-    return ~low;
+    return false;
   }
 }

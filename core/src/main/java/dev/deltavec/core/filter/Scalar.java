@@ -20,6 +20,9 @@ final class Scalar {
   /** The first character, that of all numbers being 0. */
   final int type;
 
+  /** Where it was read; means nothing once the filter is parsed. */
+  final int at;
+
   /** A string's value, or a number's digits from the first to the last that is not 0. */
   private final byte[] value;
 
@@ -28,14 +31,15 @@ final class Scalar {
 
   private final boolean negative;
 
-  /** Reads the scalar at {@code at}. */
-  Scalar(Memory memory, int at) {
+  /** Reads the scalar that is from {@code at} to {@code end}. */
+  Scalar(Memory memory, int at, int end) {
     type = type(memory, at);
+    this.at = at;
     byte[] bytes = new byte[0];
     long size = 0;
     boolean minus = false;
     if (type == STRING) {
-      bytes = JsonText.string(memory, at);
+      bytes = JsonText.string(memory, at, end);
     } else if (type == NUMBER) {
       minus = memory.getByte(at) == '-';
       if (minus) {
