@@ -632,7 +632,7 @@ export class DeltaVectorDB {
     return readReport(this.#instance);
   }
 
-  /** Returns sizes and counts. O(1) */
+  /** Returns sizes and counts. O(size) */
   stats(): DeltaStats {
     this.#instance.check();
     return readStats(this.#instance);

@@ -316,11 +316,14 @@ export interface IndexStats {
   readonly duplicates: number;
   /** Vectors of length 0, which lie beside the graph under `cosine` and `dot`. */
   readonly zero: number;
-  /** How far linked vectors have moved since they were linked, on average, in parts of their own length. */
+  /**
+   * How far vectors that are linked and not queued have moved since then, on average, all their ways added up: of their
+   * direction under `cosine` (of length 1), in parts of their own length under `dot`, in length under `euclidean`.
+   */
   readonly meanDrift: number;
   /** The farthest that one has moved. */
   readonly maxDrift: number;
-  /** Share of the nearest vectors that recent searches found, 0 to 1; null if none was checked (`recallSampleRate`). */
+  /** Share of the nearest vectors that the checked searches found, 0 to 1; null if none was checked (`recallSampleRate`). */
   readonly estimatedRecall: number | null;
   /** Searches that were checked. */
   readonly recallSamples: number;

@@ -342,7 +342,7 @@ public final class Exports {
   }
 
   /**
-   * Gathers statistics. Output: the statistics record. O(1)
+   * Gathers statistics. Output: the statistics record. O(vectors)
    *
    * @param handle what {@link #open} gave
    * @return 0, or an error: CLOSED, OUT_OF_MEMORY
