@@ -19,7 +19,7 @@ import dev.deltavec.core.memory.Memory;
  * <ul>
  *   <li><i>select</i>: a candidate is taken unless a taken one is closer to it, by the factor
  *       {@link Measure#alpha}, than the node is; then the nearest rejected ones fill up to {@code
- *       fill}. On layer 0 a node takes up to 5 M / 4 links of its own.
+ *       fill}. On layer 0 a node takes up to 3 M / 2 links of its own.
  *   <li><i>link</i>: where a list overflows, <i>select</i> thins it, but no node that has {@code
  *       floor} links or fewer loses one if that can be helped. What is dropped goes on both sides.
  *   <li><i>remove</i>: the former neighbours are joined to each other, pairwise, nearest first,
@@ -47,6 +47,9 @@ final class Hnsw {
 
   static final int MAX_LEVEL = 15;
 
+  /** With fewer links than this, a node may find no two of its neighbours linked. */
+  private static final int FEW = 8;
+
   /** The candidates kept while a node is relinked. */
   private static final int RELINK_EF = 64;
 
@@ -63,7 +66,7 @@ final class Hnsw {
   private final int m;
   private final int layer0Cap;
 
-  /** The most links that a node takes for itself on layer 0: 20 at M = 16. */
+  /** The most links that a node takes for itself on layer 0: 24 at M = 16. */
   private final int ownLinks;
 
   /** Rejected candidates fill a list up to this many links: 12 at M = 16. */
@@ -132,7 +135,7 @@ final class Hnsw {
     m = options.hnswM();
     alpha = distances.alpha();
     layer0Cap = 2 * m;
-    ownLinks = 5 * m / 4;
+    ownLinks = 3 * m / 2;
     fill = Math.max(2, 3 * m / 4);
     floor = Math.max(1, 3 * m / 8);
     joinLimit = 3 * m / 2;
@@ -180,11 +183,11 @@ final class Hnsw {
   }
 
   /**
-   * Returns how many links a node may have. On layer 0 that leaves one place, for what would lose
-   * its connection else.
+   * Returns how many links a node may have. Where there are few, that leaves one place on layer 0,
+   * for what would lose its connection else.
    */
   private int cap(int layer) {
-    return layer == 0 ? layer0Cap - 1 : m;
+    return layer != 0 ? m : m < FEW ? layer0Cap - 1 : layer0Cap;
   }
 
   int degree(int node, int layer) {
