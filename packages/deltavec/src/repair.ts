@@ -2,7 +2,7 @@ import { describe, invalid } from "./errors.ts";
 import type { Instance } from "./instance.ts";
 import type { RepairOptions, RepairStats } from "./types.ts";
 
-/** Vectors that are linked between two looks at the clock: one of 384 values takes about half a millisecond. */
+/** Vectors that are linked between two looks at the clock: one takes 0.2 ms with 384 values, 0.4 ms with 1,536. */
 const SLICE = 1;
 
 /** `DeltaVectorDB.repair`: as long as the options say, or until nothing is queued. */
