@@ -26,7 +26,7 @@ public final class Codes {
   /** Bytes of a row's terms: scale and offset, floats. */
   static final int TERM_BYTES = 8;
 
-  private static final int PAGE_TARGET_BYTES = 1 << 17;
+  private static final int PAGE_TARGET_BYTES = 1 << 16;
   private static final int TERM_SHIFT = 10;
 
   /** How many rows the center is taken from. */
