@@ -111,6 +111,16 @@ public final class Codes {
     return rows.address(slot);
   }
 
+  /** Writes the addresses of the codes of {@code n} slots; see {@link RecordPages#addresses}. */
+  public void rows(int slots, int n, int to) {
+    rows.addresses(slots, n, to);
+  }
+
+  /** Writes the addresses of the terms of {@code n} slots; see {@link RecordPages#addresses}. */
+  public void terms(int slots, int n, int to) {
+    terms.addresses(slots, n, to);
+  }
+
   /** Returns the address of a slot's terms. */
   public int terms(int slot) {
     return terms.address(slot);

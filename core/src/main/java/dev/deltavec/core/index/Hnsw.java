@@ -630,21 +630,28 @@ final class Hnsw {
    * heaps) from what is in the pool: fills it with the nearest nodes found.
    */
   private void walk(int layer) {
+    CandidatePool found = pool;
+    Measure measure = distances;
+    Memory linear = memory;
+    int slots = gathered;
+    int results = measure.out;
     int next = 0;
-    while (next < pool.size) {
-      long key = pool.keys[next];
+    while (next < found.size) {
+      long key = found.keys[next];
       if ((key & Keys.EXPANDED) != 0) {
         next++;
         continue;
       }
-      pool.keys[next] = key | Keys.EXPANDED;
+      found.keys[next] = key | Keys.EXPANDED;
       int n = gather(Keys.slot(key), layer);
-      distances.batch(gathered, n);
+      measure.batch(slots, n);
       next++;
-      for (int i = 0; i < n; i++) {
-        long candidate = Keys.of(distances.get(i), memory.getInt(gathered + (i << 2)));
-        if (pool.accepts(candidate)) {
-          next = Math.min(next, pool.insert(candidate));
+      long worst = found.worst();
+      for (int i = 0, end = n << 2; i < end; i += 4) {
+        long candidate = Keys.of(linear.getFloat(results + i), linear.getInt(slots + i));
+        if (candidate < worst) {
+          next = Math.min(next, found.insert(candidate));
+          worst = found.worst();
         }
       }
     }
@@ -697,17 +704,20 @@ final class Hnsw {
    * guessed wrong.
    */
   private int gather(int node, int layer) {
-    int n = 0;
+    Memory linear = memory;
+    int bitsAt = visited;
+    int first = gathered;
+    int to = first;
     int list = links(node, layer);
     for (int end = list + (degree(node, layer) << 2); list != end; list += 4) {
-      int neighbour = memory.getInt(list);
-      int word = visited + (neighbour >>> 5 << 2);
-      int bits = memory.getInt(word);
-      memory.putInt(word, bits | 1 << neighbour);
-      memory.putInt(gathered + (n << 2), neighbour);
-      n += ~(bits >>> neighbour) & 1;
+      int neighbour = linear.getInt(list);
+      int word = bitsAt + (neighbour >>> 5 << 2);
+      int bits = linear.getInt(word);
+      linear.putInt(word, bits | 1 << neighbour);
+      linear.putInt(to, neighbour);
+      to += (~(bits >>> neighbour) & 1) << 2;
     }
-    return n;
+    return to - first >>> 2;
   }
 
   /**

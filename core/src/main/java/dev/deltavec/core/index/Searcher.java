@@ -25,7 +25,7 @@ public final class Searcher {
   private static final int EXACT_ALWAYS = 256;
 
   /** What a walk costs for each place of its pool, in rows of a scan: of codes, and of floats. */
-  private static final int CODE_ROWS_PER_EF = 20;
+  private static final int CODE_ROWS_PER_EF = 14;
 
   private static final int FLOAT_ROWS_PER_EF = 10;
 
@@ -190,10 +190,15 @@ public final class Searcher {
   }
 
   private void offer(Measure measure, CandidatePool to, int n) {
-    for (int i = 0; i < n; i++) {
-      long key = Keys.of(measure.get(i), memory.getInt(slots.address() + (i << 2)));
-      if (to.accepts(key)) {
+    Memory linear = memory;
+    int list = slots.address();
+    int distances = measure.out;
+    long worst = to.worst();
+    for (int i = 0, end = n << 2; i < end; i += 4) {
+      long key = Keys.of(linear.getFloat(distances + i), linear.getInt(list + i));
+      if (key < worst) {
         to.insert(key);
+        worst = to.worst();
       }
     }
   }
