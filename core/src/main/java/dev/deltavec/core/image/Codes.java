@@ -29,6 +29,9 @@ public final class Codes {
   private static final int PAGE_TARGET_BYTES = 1 << 16;
   private static final int TERM_SHIFT = 10;
 
+  /** Leaves a float its sign, exponent and 8 bits of mantissa. */
+  private static final int SCALE_SHIFT = 15;
+
   /** How many rows the center is taken from. */
   private static final int SAMPLE = 1024;
 
@@ -315,11 +318,11 @@ public final class Codes {
     return (int) h;
   }
 
-  /** Returns whether two slots have the same codes, and scales that differ by less than them. */
+  /** Returns whether two slots have the same codes, and scales of which the first 8 bits agree. */
   public boolean same(int a, int b) {
-    float scaleA = scale(a);
-    float scaleB = scale(b);
-    if (!(Math.abs(scaleA - scaleB) <= Math.max(scaleA, scaleB) * (1f / 256))) {
+    // Cut off, not compared by difference, so that what two have in common a third has with both.
+    if (memory.getInt(terms.address(a)) >>> SCALE_SHIFT
+        != memory.getInt(terms.address(b)) >>> SCALE_SHIFT) {
       return false;
     }
     int rowA = rows.address(a);

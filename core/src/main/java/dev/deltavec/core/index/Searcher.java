@@ -133,7 +133,10 @@ public final class Searcher {
     if (walked) {
       walk((int) ef, wanted, row, inverse, among);
       // What passes may lie elsewhere than what is near.
-      walked = among == null || passing >= Math.min(eligible, Math.max(wanted, efSearch / 2));
+      walked =
+          among == null
+              || passing >= Math.min(eligible, Math.max(wanted, efSearch / 2))
+                  && results.size == wanted;
     }
     if (!walked && !scan(wanted, row, inverse, among)) {
       return scanExactly(distances, wanted, among, records);
@@ -166,8 +169,7 @@ public final class Searcher {
     if (among != null) {
       passing = 0;
       for (int i = 0; i < found.size; i++) {
-        int slot = Keys.slot(found.keys[i]);
-        passing += isAmong(slot, among) || nodes.isGrouped(slot) ? 1 : 0;
+        passing += isAmong(Keys.slot(found.keys[i]), among) ? 1 : 0;
       }
     }
     rank(found, wanted, among, true);
