@@ -139,7 +139,7 @@ class ImageFormatTest {
       degree = memory.getByte(node(i)) & 0xff;
       list = links(i);
     } else {
-      int at = memory.getInt(node(i) + 4) + 16 + (layer - 1) * (4 + 4 * M);
+      int at = memory.getInt(node(i) + 4) + 12 + (layer - 1) * (4 + 4 * M);
       degree = memory.getInt(at);
       list = at + 4;
     }

@@ -26,7 +26,7 @@ public final class Codes {
   /** Bytes of a row's terms: scale and offset, floats. */
   static final int TERM_BYTES = 8;
 
-  private static final int PAGE_TARGET_BYTES = 1 << 16;
+  private static final int PAGE_TARGET_BYTES = 1 << 14;
   private static final int TERM_SHIFT = 10;
 
   /** Leaves a float its sign, exponent and 8 bits of mantissa. */

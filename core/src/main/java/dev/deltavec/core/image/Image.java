@@ -105,7 +105,7 @@ public final class Image {
 
   private static final int PAGE_TARGET_BYTES = 1 << 16;
   private static final int SMALL_SHIFT = 10;
-  private static final int LINK_SHIFT = 7;
+  private static final int LINK_PAGE_BYTES = 1 << 12;
 
   private final Heap heap;
   private final Memory memory;
@@ -168,7 +168,13 @@ public final class Image {
     }
     norms = new RecordPages(heap, root + NORM_PAGES, 4, SMALL_SHIFT);
     nodes = new RecordPages(heap, root + NODE_PAGES, NODE_BYTES, SMALL_SHIFT);
-    links = new RecordPages(heap, root + LINK_PAGES, options.hnswM() * 8, LINK_SHIFT);
+    int linkBytes = options.hnswM() * 8;
+    links =
+        new RecordPages(
+            heap,
+            root + LINK_PAGES,
+            linkBytes,
+            31 - Integer.numberOfLeadingZeros(LINK_PAGE_BYTES / linkBytes));
     graves = new RecordPages(heap, root + GRAVE_PAGES, SLOT_BYTES, SMALL_SHIFT);
     codes =
         options.quantization() == Quantization.NONE

@@ -35,8 +35,8 @@ import dev.deltavec.core.memory.Memory;
  *
  * <p><b>Layout.</b> See {@link Nodes} for the record of a node. Links of layer 0: 2 M slots. The
  * upper block of a node of level l: next and previous node of the same level (slot + 1, or 0), the
- * address of its group, 0, then for each layer from 1 to l the degree and M slots. Layer 0 never
- * holds a slot that is not linked, and a walk needs nothing but what is here.
+ * address of its group, then for each layer from 1 to l the degree and M slots. Layer 0 never holds
+ * a slot that is not linked, and a walk needs nothing but what is here.
  *
  * <p>No method allocates once its scratch has grown, and {@link #insert}, {@link #relink} and
  * {@link #remove} cannot fail: {@link #prepare} gets what they need.
@@ -56,7 +56,7 @@ final class Hnsw {
   private static final int NEXT = 0;
   private static final int PREVIOUS = 4;
   private static final int GROUP = 8;
-  private static final int UPPER_HEADER = 16;
+  private static final int UPPER_HEADER = 12;
 
   private final Image image;
   private final Memory memory;

@@ -40,6 +40,9 @@ public final class Searcher {
 
   private static final int CHUNK = 8;
 
+  /** What a queued node adds to the pool of a search, in parts of what any node stands for. */
+  private static final int QUEUE_WEIGHT = 2;
+
   private final Image image;
   private final Memory memory;
   private final Kernels kernels;
@@ -127,7 +130,9 @@ public final class Searcher {
     if (exact || by != metric || eligible <= EXACT_ALWAYS) {
       return scanExactly(distances, wanted, among, records);
     }
-    long ef = Math.max(wanted, efSearch) * (long) live / eligible;
+    // Nodes that have moved lead astray until they are relinked: more places make up for them.
+    long pool = Math.max(wanted, efSearch) * (long) (live + QUEUE_WEIGHT * index.pending()) / live;
+    long ef = pool * live / eligible;
     int rowsPerEf = codes == null ? FLOAT_ROWS_PER_EF : CODE_ROWS_PER_EF;
     boolean walked = eligible > rowsPerEf * ef;
     if (walked) {
