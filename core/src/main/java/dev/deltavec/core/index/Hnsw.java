@@ -19,7 +19,7 @@ import dev.deltavec.core.memory.Memory;
  * <ul>
  *   <li><i>select</i>: a candidate is taken unless a taken one is closer to it, by the factor
  *       {@link Measure#alpha}, than the node is; then the nearest rejected ones fill up to {@code
- *       fill}. On layer 0 a node takes up to 3 M / 2 links of its own.
+ *       fill}. On layer 0 a node takes up to 11 M / 8 links of its own.
  *   <li><i>link</i>: where a list overflows, <i>select</i> thins it, but no node that has {@code
  *       floor} links or fewer loses one if that can be helped. What is dropped goes on both sides.
  *   <li><i>remove</i>: the former neighbours are joined to each other, pairwise, nearest first,
@@ -66,7 +66,7 @@ final class Hnsw {
   private final int m;
   private final int layer0Cap;
 
-  /** The most links that a node takes for itself on layer 0: 24 at M = 16. */
+  /** The most links that a node takes for itself on layer 0: 22 at M = 16. */
   private final int ownLinks;
 
   /** Rejected candidates fill a list up to this many links: 12 at M = 16. */
@@ -104,6 +104,11 @@ final class Hnsw {
   private final int chosen;
   private final CandidatePool pool = new CandidatePool();
   private long[] candidates = new long[256];
+
+  /** Keeps reads ahead from being compiled away. */
+  @SuppressWarnings("unused")
+  private int ahead;
+
   private final int[] picked;
   private final int[] selected;
   private final int[] component;
@@ -135,7 +140,7 @@ final class Hnsw {
     m = options.hnswM();
     alpha = distances.alpha();
     layer0Cap = 2 * m;
-    ownLinks = 3 * m / 2;
+    ownLinks = 11 * m / 8;
     fill = Math.max(2, 3 * m / 4);
     floor = Math.max(1, 3 * m / 8);
     joinLimit = 3 * m / 2;
@@ -635,6 +640,7 @@ final class Hnsw {
     Memory linear = memory;
     int slots = gathered;
     int results = measure.out;
+    int last = (capacity(layer) << 2) - 1;
     int next = 0;
     while (next < found.size) {
       long key = found.keys[next];
@@ -644,8 +650,13 @@ final class Hnsw {
       }
       found.keys[next] = key | Keys.EXPANDED;
       int n = gather(Keys.slot(key), layer);
-      measure.batch(slots, n);
       next++;
+      if (next < found.size) {
+        // Likely the next to be expanded: its links come in while the distances wait for theirs.
+        int list = links(Keys.slot(found.keys[next]), layer);
+        ahead = linear.getByte(list) + linear.getByte(list + last);
+      }
+      measure.batch(slots, n);
       long worst = found.worst();
       for (int i = 0, end = n << 2; i < end; i += 4) {
         long candidate = Keys.of(linear.getFloat(results + i), linear.getInt(slots + i));
