@@ -40,6 +40,7 @@ final class Journal {
   private static final int METADATA_REPLACED = Image.SLOT_BYTES + 8;
   private static final int MOVED = Image.SLOT_BYTES + 12;
   private static final int SAVED_HEADER = Image.SLOT_BYTES + 16;
+  private static final int LEAST_BLOCK_BYTES = 1 << 12;
   private static final int FIRST_BLOCK_BYTES = 1 << 14;
   private static final int MAX_BLOCK_BYTES = 1 << 20;
 
@@ -58,10 +59,17 @@ final class Journal {
   private int cursor;
   private int left;
 
+  /**
+   * A journal with a first block, so that what is there can be changed and deleted when there is no
+   * more memory.
+   *
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
   Journal(Image image) {
     this.image = image;
     this.heap = image.heap();
     this.memory = image.memory();
+    addBlock(Math.max(LEAST_BLOCK_BYTES, SAVED_HEADER + image.savedBytes() + 8));
   }
 
   int size() {
@@ -247,28 +255,29 @@ final class Journal {
   private int take(int bytes) {
     int needed = bytes + 7 & -8;
     if (needed > left) {
-      int wanted =
-          blockCount == 0
-              ? FIRST_BLOCK_BYTES
-              : Math.min(MAX_BLOCK_BYTES, FIRST_BLOCK_BYTES << Math.min(blockCount, 6));
-      int size = Math.max(needed, wanted);
-      int block = heap.allocate(size);
-      if (block == 0) {
-        throw new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory to keep a batch undoable");
-      }
-      if (blockCount == blocks.length) {
-        blocks = Arrays.copyOf(blocks, blockCount * 2);
-        blockBytes = Arrays.copyOf(blockBytes, blockCount * 2);
-      }
-      blocks[blockCount] = block;
-      blockBytes[blockCount] = size;
-      blockCount++;
-      cursor = block;
-      left = size;
+      addBlock(
+          Math.max(
+              needed, Math.min(MAX_BLOCK_BYTES, FIRST_BLOCK_BYTES << Math.min(blockCount, 6))));
     }
     int at = cursor;
     cursor += needed;
     left -= needed;
     return at;
+  }
+
+  private void addBlock(int size) {
+    int block = heap.allocate(size);
+    if (block == 0) {
+      throw new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory to keep a batch undoable");
+    }
+    if (blockCount == blocks.length) {
+      blocks = Arrays.copyOf(blocks, blockCount * 2);
+      blockBytes = Arrays.copyOf(blockBytes, blockCount * 2);
+    }
+    blocks[blockCount] = block;
+    blockBytes[blockCount] = size;
+    blockCount++;
+    cursor = block;
+    left = size;
   }
 }
