@@ -5,7 +5,6 @@ import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.teavm.interop.Export;
 
@@ -64,7 +63,9 @@ public final class Exports {
         slot++;
       }
       if (slot == databases.length) {
-        databases = Arrays.copyOf(databases, slot * 2);
+        Database[] more = new Database[slot * 2];
+        System.arraycopy(databases, 0, more, 0, slot);
+        databases = more;
       }
       databases[slot] = database;
       CONTROL.live(0);
