@@ -76,7 +76,9 @@ public final class Versions {
     }
     if (count == replicas.length) {
       replicas = Arrays.copyOf(replicas, count * 2);
-      intervals = Arrays.copyOf(intervals, count * 2);
+      int[][] more = new int[count * 2][];
+      System.arraycopy(intervals, 0, more, 0, count);
+      intervals = more;
       used = Arrays.copyOf(used, count * 2);
       int[] larger = new int[count * 8];
       for (int i = 0; i < count; i++) {
