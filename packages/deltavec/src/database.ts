@@ -1,14 +1,20 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { compact } from "./compaction.ts";
+import { toDate, toTime } from "./dates.ts";
 import { DeltaIds, writeDeltaId } from "./delta-id.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
-import { type DeltaDraft, FrameWriter, TIME_LIMIT, toFloats, writeId } from "./frame.ts";
+import { type DeltaDraft, FrameWriter, TIME_LIMIT, writeId } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
+import { IdleRepair } from "./idle.ts";
 import { Instance } from "./instance.ts";
 import { Listeners, requireSignal } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
-import { METRICS, resolve } from "./options.ts";
+import { METRICS, QUANTIZATIONS, resolve } from "./options.ts";
+import { repair } from "./repair.ts";
+import { readReport, readStats } from "./reports.ts";
+import { Search } from "./search.ts";
 import type {
   ChainDelta,
   CompactionStats,
@@ -23,16 +29,18 @@ import type {
   DeltaStats,
   FeedOptions,
   FollowOptions,
+  IndexReport,
   MergeResult,
+  RepairOptions,
+  RepairStats,
   ResolvedDeltaDBOptions,
+  SearchOptions,
   SearchResult,
   VectorDelta,
 } from "./types.ts";
 
 /** Ids that are read at a time. */
 const IDS_PAGE = 256;
-/** The most hits, or deltas to keep, that can be asked for by a number of 32 bits. */
-const MAX_K = 0x7fff_ffff;
 /** Bytes of a chain before its deltas, and of a merge's result before the deltas rejected (docs/abi.md). */
 const CHAIN_BYTES = 32;
 const MERGED_BYTES = 16;
@@ -66,6 +74,8 @@ export class DeltaVectorDB {
   readonly #events: EventHub;
   readonly #listeners: Listeners<DeltaVectorDB>;
   readonly #waiters = new Waiters();
+  readonly #search: Search;
+  readonly #idle: IdleRepair | undefined;
   /** How many deltas have come in. */
   #position = 0;
 
@@ -84,8 +94,14 @@ export class DeltaVectorDB {
     this.#instance = new Instance(module, {
       ...this.#options,
       metric: METRICS.indexOf(this.#options.metric),
+      quantization: QUANTIZATIONS.indexOf(this.#options.quantization),
     });
-    this.#instance.onEnd = () => this.#waiters.wake();
+    this.#search = new Search(this.#instance, this.#dimensions, this.#options.hnswEfSearch);
+    this.#idle = this.#options.idleRepair ? new IdleRepair(this.#instance) : undefined;
+    this.#instance.onEnd = () => {
+      this.#waiters.wake();
+      this.#idle?.cancel();
+    };
     this.#writer = new FrameWriter(this.#instance, {
       compression: this.#options.compression,
       grid: this.#options.precision?.grid ?? 0,
@@ -140,8 +156,8 @@ export class DeltaVectorDB {
     const words = instance.words;
     const record = instance.output;
     const id = this.#ids.format(words[record], words[record + 1], words[record + 2]);
-    const position = this.#position++;
-    this.#waiters.wake();
+    const position = this.#position;
+    this.#advance(1);
     if (drafts !== undefined) {
       const time = words[record] + words[record + 1] * 2 ** 32;
       this.#events.emit([toEvent(drafts[0], id, time, position)]);
@@ -191,8 +207,7 @@ export class DeltaVectorDB {
         events.push(toEvent(drafts[i], id, low + high * 2 ** 32, this.#position + i));
       }
     }
-    this.#position += count;
-    this.#waiters.wake();
+    this.#advance(count);
     if (drafts !== undefined) {
       this.#events.emit(events);
     }
@@ -200,7 +215,7 @@ export class DeltaVectorDB {
   }
 
   /**
-   * Returns a copy of a vector's current values.
+   * Returns a copy of a vector's current values; without `keepFloats`, of those of its code.
    *
    * @param id - the vector's id
    * @returns `dimensions` floats, or null if there is no such vector. O(dimensions)
@@ -219,8 +234,9 @@ export class DeltaVectorDB {
    * Returns a vector's current values without copying them: a view on the database's memory.
    *
    * The view is valid until the next call of any method of this database, which may change the values, move the vector,
-   * or grow the memory (the view's length becomes 0 then). It may be given to that call, but not to `applyDeltas`. Never
-   * write to it. Copy what is to be kept.
+   * or grow the memory (the view's length becomes 0 then), and no longer than nothing is awaited, as idle time may be used
+   * for repair. Without `keepFloats` it shows the decoded values, in a place that the next vector takes. It may be given to
+   * that next call, but not to `applyDeltas`. Never write to it. Copy what is to be kept.
    *
    * @param id - the vector's id
    * @returns `dimensions` floats, or null if there is no such vector. O(1)
@@ -266,16 +282,45 @@ export class DeltaVectorDB {
   }
 
   /**
-   * Finds the vectors closest to a query, by the database's metric.
+   * Finds the vectors closest to a query, by the database's metric unless the options name another.
+   *
+   * Where fewer pass a filter than `k`, all of these are found. A filter that is data is evaluated within the database. A
+   * function is called for vectors near the query, at most once for each, and for all vectors where too few of those pass:
+   * that costs some microseconds a vector.
    *
    * @param query - `dimensions` finite values
    * @param k - how many to find, 1 or more
+   * @param options - how; all optional
    * @returns up to `k` hits, closest first; fewer if there are not so many vectors. About O(log size)
-   * @throws DeltaError `DIMENSION_MISMATCH`, `NOT_FINITE`, `INVALID_ARGUMENT`, `OUT_OF_MEMORY`
+   * @throws DeltaError `DIMENSION_MISMATCH`, `NOT_FINITE`, `INVALID_ARGUMENT` naming the place within a filter,
+   * `OUT_OF_MEMORY`; and whatever a function given as filter throws
+   *
+   * @example
+   * ```ts
+   * db.search(query, 10, { filter: { field: "year", range: { gte: 1900, lt: 2000 } } });
+   * db.search(query, 10, { filter: (id, metadata) => id !== "doc-1" && metadata?.draft !== true });
+   * ```
    */
-  search(query: Float32Array, k: number): SearchResult[] {
-    const floats = this.#putQuery(query, k);
-    return this.#hits(this.#instance.search(floats, Math.min(k, MAX_K)));
+  search(query: Float32Array, k: number, options?: SearchOptions): SearchResult[] {
+    return this.#search.one(query, k, options);
+  }
+
+  /**
+   * Searches for many queries. All are checked before the first is searched for. A function given as filter is called at
+   * most once for each vector.
+   *
+   * @param queries - an array of queries, or the values of all, one query behind the other
+   * @param k - how many to find for each, 1 or more
+   * @param options - as for {@link DeltaVectorDB.search}
+   * @returns the hits of each query, in the same order
+   * @throws DeltaError as {@link DeltaVectorDB.search}, with the `index` of the offending query if one is
+   */
+  searchBatch(
+    queries: readonly Float32Array[] | Float32Array,
+    k: number,
+    options?: SearchOptions,
+  ): SearchResult[][] {
+    return this.#search.batch(queries, k, options);
   }
 
   /**
@@ -289,44 +334,7 @@ export class DeltaVectorDB {
    * @throws DeltaError as {@link DeltaVectorDB.search}; `HISTORY_COMPACTED` if the history of any vector begins later
    */
   searchAt(query: Float32Array, k: number, timestamp: Date): SearchResult[] {
-    const time = toTime(timestamp);
-    const floats = this.#putQuery(query, k);
-    return this.#hits(this.#instance.searchAt(floats, Math.min(k, MAX_K), time));
-  }
-
-  /** Checks a query and puts it into the input buffer; returns its length. */
-  #putQuery(query: Float32Array, k: number): number {
-    const instance = this.#instance;
-    instance.check();
-    const floats = query instanceof Float32Array && query.length > 0 ? query : this.#queryOf(query);
-    if (!Number.isInteger(k) || k < 1) {
-      throw invalid(`k must be a whole number of 1 or more, not ${describe(k)}`);
-    }
-    const length = floats.length;
-    // One of another length is refused by its length; its values are not looked at.
-    if (length === this.#dimensions) {
-      if (4 * length > instance.inputBytes) {
-        instance.grow(4 * length, 0); // before the first vector came, so the query is no view on one
-      }
-      instance.floats.set(floats, instance.input >>> 2);
-    }
-    return length;
-  }
-
-  /** Returns the hits that the output has. */
-  #hits(count: number): SearchResult[] {
-    const instance = this.#instance;
-    const hits: SearchResult[] = [];
-    const words = instance.words;
-    const scores = instance.floats;
-    let record = instance.output;
-    for (let i = 0; i < count; i++, record += 4) {
-      hits.push({
-        id: instance.text(words[record + 1], words[record + 2]),
-        score: scores[record],
-      });
-    }
-    return hits;
+    return this.#search.at(query, k, toTime(timestamp));
   }
 
   /**
@@ -494,44 +502,8 @@ export class DeltaVectorDB {
    * also without history; `OUT_OF_MEMORY`, after which some vectors may have been compacted
    */
   compact(options: CompactOptions = {}): CompactionStats {
-    const instance = this.#instance;
-    instance.check();
-    const { before, keepLast, maxBytes, ids } = checkCompact(options);
-    instance.check(); // the options may have had getters
-    if (ids === undefined) {
-      instance.compact(0, before, keepLast, maxBytes);
-      return this.#compaction();
-    }
-    // Compacting nothing finds out whether the vectors are known.
-    instance.compact(0, 0, 0, -1);
-    let total = this.#compaction();
-    for (const id of ids) {
-      instance.compact(writeId(instance, id), 0, 0, -1);
-    }
-    for (const id of ids) {
-      instance.compact(writeId(instance, id), before, keepLast, -1);
-      const { chains, deltas, bytesAfter, horizon } = this.#compaction();
-      total = {
-        chains: total.chains + chains,
-        deltas: total.deltas + deltas,
-        bytesBefore: total.bytesBefore,
-        bytesAfter,
-        horizon: later(total.horizon, horizon),
-      };
-    }
-    return total;
-  }
-
-  #compaction(): CompactionStats {
-    const { view, output } = this.#instance;
-    const at = 4 * output;
-    return {
-      chains: view.getUint32(at, true),
-      deltas: view.getUint32(at + 4, true),
-      bytesBefore: view.getFloat64(at + 8, true),
-      bytesAfter: view.getFloat64(at + 16, true),
-      horizon: toDate(view.getBigInt64(at + 24, true)),
-    };
+    this.#instance.check();
+    return compact(this.#instance, options);
   }
 
   /**
@@ -636,31 +608,34 @@ export class DeltaVectorDB {
     this.#listeners.remove(type, listener);
   }
 
-  /** Returns sizes and counts. O(1) */
+  /**
+   * Links vectors that wait for it: those that are new, and those whose values have moved so far that their links no
+   * longer lead to them. Searches are right without it, and faster behind it. Writes do it when too many wait, and idle
+   * time does (option `idleRepair`).
+   *
+   * @param options - how long it may take; by default until nothing waits
+   * @throws DeltaError `INVALID_ARGUMENT`, `OUT_OF_MEMORY`
+   */
+  repair(options: RepairOptions = {}): RepairStats {
+    this.#instance.check();
+    return repair(this.#instance, options);
+  }
+
+  /**
+   * Goes over the whole search graph and says whether all is as it should be. For tests and for those who want to know.
+   * O(size * hnswM)
+   *
+   * @throws DeltaError `OUT_OF_MEMORY`
+   */
+  checkIndex(): IndexReport {
+    this.#instance.check();
+    return readReport(this.#instance);
+  }
+
+  /** Returns sizes and counts. O(size) */
   stats(): DeltaStats {
-    const instance = this.#instance;
-    instance.check();
-    instance.stats();
-    const { view, output } = instance;
-    const word = (offset: number): number => view.getUint32(4 * output + offset, true);
-    const double = (offset: number): number => view.getFloat64(4 * output + offset, true);
-    return {
-      size: word(0),
-      capacity: word(4),
-      memoryBytes: double(8),
-      usedBytes: double(16),
-      vectorBytes: double(24),
-      graphBytes: double(32),
-      textBytes: double(40),
-      mapBytes: double(48),
-      deltas: double(56),
-      historyBytes: double(72) + double(80),
-      checkpointBytes: double(80),
-      historyDeltas: word(88),
-      checkpoints: word(92),
-      maxLevel: word(64),
-      stride: word(68),
-    };
+    this.#instance.check();
+    return readStats(this.#instance);
   }
 
   /**
@@ -689,16 +664,6 @@ export class DeltaVectorDB {
     this.close();
   }
 
-  /** Returns a query given as another kind of list. */
-  #queryOf(query: unknown): Float32Array {
-    const floats = toFloats(query);
-    if (typeof floats === "string") {
-      throw invalid(`query ${floats}`);
-    }
-    this.#instance.check(); // the list may have had getters
-    return floats;
-  }
-
   /** Checks that calls are let in, and asks the clock. */
   #time(): number {
     this.#instance.check();
@@ -710,11 +675,19 @@ export class DeltaVectorDB {
     return now;
   }
 
+  /** Notes that deltas have come in. */
+  #advance(count: number): void {
+    this.#position += count;
+    this.#waiters.wake();
+    if (this.#instance.pending > 0) {
+      this.#idle?.schedule();
+    }
+  }
+
   /** Notes that deltas have come in, which are in the log, and tells those who listen. */
   #arrived(count: number): void {
     const log = new LogReader(this.#instance, this.#ids, this.#position);
-    this.#position += count;
-    this.#waiters.wake();
+    this.#advance(count);
     if (count > 0 && this.#events.active) {
       this.#events.emit(this.#logged(log, this.#position));
     }
@@ -791,24 +764,6 @@ function toMetadata(json: string | undefined): Record<string, unknown> | null {
   return json === "" ? {} : (JSON.parse(json) as Record<string, unknown>);
 }
 
-/** Returns the Unix milliseconds of a Date. */
-function toTime(timestamp: Date, name = "timestamp"): number {
-  const time = timestamp instanceof Date ? timestamp.getTime() : Number.NaN;
-  if (Number.isNaN(time)) {
-    const what = timestamp instanceof Date ? "a Date without a time" : describe(timestamp);
-    throw invalid(`${name} must be a Date, not ${what}`);
-  }
-  return time;
-}
-
-function toDate(time: bigint): Date | null {
-  return time < 0n ? null : new Date(Number(time));
-}
-
-function later(a: Date | null, b: Date | null): Date | null {
-  return a === null || (b !== null && b > a) ? b : a;
-}
-
 function toBytes(name: string, bytes: Uint8Array): Uint8Array {
   if (!ArrayBuffer.isView(bytes) || bytes[Symbol.toStringTag] !== "Uint8Array") {
     throw invalid(`${name} must be a Uint8Array, not ${describe(bytes)}`);
@@ -824,41 +779,4 @@ interface Feed {
   readonly since: number;
   readonly origin: DeltaOrigin | undefined;
   readonly signal: AbortSignal | undefined;
-}
-
-/** What of compaction options the module takes. */
-interface Compaction {
-  /** Unix milliseconds, or infinite. */
-  readonly before: number;
-  readonly keepLast: number;
-  /** -1 for no limit. */
-  readonly maxBytes: number;
-  readonly ids: readonly string[] | undefined;
-}
-
-function checkCompact(options: CompactOptions): Compaction {
-  if (typeof options !== "object" || options === null) {
-    throw invalid(`options must be an object, not ${describe(options)}`);
-  }
-  const { before, keepLast, ids, maxBytes } = options;
-  if (keepLast !== undefined && (!Number.isSafeInteger(keepLast) || keepLast < 0)) {
-    throw invalid(`keepLast must be a whole number of 0 or more, not ${describe(keepLast)}`);
-  }
-  if (maxBytes !== undefined && (!Number.isSafeInteger(maxBytes) || maxBytes < 0)) {
-    throw invalid(`maxBytes must be a whole number of 0 or more, not ${describe(maxBytes)}`);
-  }
-  if (ids !== undefined && !Array.isArray(ids)) {
-    throw invalid(`ids must be an array, not ${describe(ids)}`);
-  }
-  if (ids !== undefined && maxBytes !== undefined) {
-    throw invalid("maxBytes is of the whole log: it cannot be given with ids");
-  }
-  const onlyBytes = maxBytes !== undefined && before === undefined && keepLast === undefined;
-  const unbounded = onlyBytes ? 0 : Number.POSITIVE_INFINITY;
-  return {
-    before: before === undefined ? unbounded : toTime(before, "before"),
-    keepLast: Math.min(keepLast ?? 0, MAX_K),
-    maxBytes: maxBytes ?? -1,
-    ids: ids === undefined ? undefined : [...ids],
-  };
 }

@@ -22,7 +22,16 @@ export interface Exports {
   ): number;
   dv_find(handle: number, id: number, idBytes: number): number;
   dv_metadata(handle: number, id: number, idBytes: number): number;
-  dv_search(handle: number, query: number, floats: number, k: number, efSearch: number): number;
+  dv_search(
+    handle: number,
+    query: number,
+    floats: number,
+    k: number,
+    efSearch: number,
+    mode: number,
+    filter: number,
+    filterBytes: number,
+  ): number;
   dv_ids(handle: number, slot: number, max: number): number;
   dv_stats(handle: number): number;
   dv_digest(handle: number): number;
@@ -72,6 +81,9 @@ export interface Exports {
     nowLow: number,
     nowHigh: number,
   ): number;
+  dv_repair(handle: number, maxNodes: number): number;
+  dv_check(handle: number): number;
+  dv_rows(handle: number, slot: number, max: number): number;
 }
 
 /** The functions that a module must export, besides `memory` and the table `kernels`. */
@@ -98,6 +110,9 @@ export const FUNCTIONS: readonly (keyof Exports)[] = [
   "dv_since",
   "dv_compact",
   "dv_rollback_to",
+  "dv_repair",
+  "dv_check",
+  "dv_rows",
 ];
 
 /** The options record of `dv_open`. */
@@ -117,7 +132,17 @@ export interface OpenOptions {
   readonly precision: DeltaPrecision | null;
   readonly autoCompact: DeltaAutoCompact | null;
   readonly maxClockAheadMs: number;
+  /** 0 none, 1 int8, 2 int4. */
+  readonly quantization: number;
+  readonly keepFloats: boolean;
+  readonly recallSampleRate: number;
 }
+
+/** Bits of the mode of {@link Instance.search}. */
+export const EXACT = 1;
+export const FILTER_SLOTS = 2;
+/** By how many bits the metric's number and 1 is shifted. */
+export const METRIC_SHIFT = 8;
 
 /** Bytes asked for at first: more than one dense delta of 1,536 values. */
 const FIRST_INPUT_BYTES = 8192;
@@ -134,10 +159,11 @@ const MESSAGE_BYTES = 3;
 const INDEX = 4;
 const NEXT = 5;
 const SIZE = 6;
+const PENDING = 7;
 
 /** Whether calls are let in. Anything but READY refuses them. */
 const READY = 0;
-/** The caller's objects are being read, whose getters may call back. */
+/** The caller's objects are being read, whose getters may call back, or a function of theirs runs. */
 const READING = 1;
 const CLOSED = 2;
 const FAULTY = 3;
@@ -190,6 +216,11 @@ export class Instance implements FrameTarget {
     return this.words[this.#control + SIZE];
   }
 
+  /** Number of vectors queued to be linked after the last call that changed it. */
+  get pending(): number {
+    return this.words[this.#control + PENDING];
+  }
+
   /** Whether calls are let in. */
   get ready(): boolean {
     return this.#state === READY;
@@ -210,7 +241,7 @@ export class Instance implements FrameTarget {
     return this.words[this.#control + OUTPUT_BYTES];
   }
 
-  /** Slot to go on from after {@link ids}, or -1; arrival to go on from after {@link read}. */
+  /** Slot to go on from after {@link ids} and {@link rows}, or -1; arrival to go on from after {@link read}. */
   get next(): number {
     return this.words[this.#control + NEXT] | 0;
   }
@@ -222,7 +253,10 @@ export class Instance implements FrameTarget {
     }
   }
 
-  /** From here to {@link endReading} the caller's objects are read; no call may come in and use the same input. */
+  /**
+   * From here to {@link endReading} the caller's objects are read, or a function of theirs runs; no call may come in and use
+   * the same input.
+   */
   beginReading(): void {
     this.#state = READING;
   }
@@ -278,11 +312,29 @@ export class Instance implements FrameTarget {
     return address;
   }
 
-  /** Searches for the query in the input buffer. Returns the number of hits; {@link output} has 4 words for each. */
-  search(floats: number, k: number): number {
+  /**
+   * Searches for the query at the start of the input buffer. Returns the number of hits; {@link output} has 4 words for
+   * each: score, address and bytes of the id, slot.
+   *
+   * @param floats - the query's length; the filter stands right behind it
+   * @param efSearch - 0 for the database's own
+   * @param mode - {@link EXACT}, {@link FILTER_SLOTS}, a metric shifted by {@link METRIC_SHIFT}; 0 for none of these
+   * @param filterBytes - 0 for no filter
+   */
+  search(floats: number, k: number, efSearch: number, mode: number, filterBytes: number): number {
+    const query = this.input;
     let result: number;
     try {
-      result = this.#exports.dv_search(this.#handle, this.input, floats, k, 0);
+      result = this.#exports.dv_search(
+        this.#handle,
+        query,
+        floats,
+        k,
+        efSearch,
+        mode,
+        query + 4 * floats,
+        filterBytes,
+      );
     } catch (error) {
       throw this.#giveUp(error);
     }
@@ -303,6 +355,33 @@ export class Instance implements FrameTarget {
   /** Lists up to `max` ids from a slot on. Returns their number; {@link output} has 2 words for each. */
   ids(slot: number, max: number): number {
     return this.#done(this.#call(() => this.#exports.dv_ids(this.#handle, slot, max)));
+  }
+
+  /**
+   * Lists up to `max` live vectors from a slot on. Returns their number; {@link output} has 5 words for each: slot, address
+   * and bytes of the id, address (0: has none) and bytes of the metadata. These are the database's own bytes.
+   */
+  rows(slot: number, max: number): number {
+    let result: number;
+    try {
+      result = this.#exports.dv_rows(this.#handle, slot, max);
+    } catch (error) {
+      throw this.#giveUp(error);
+    }
+    if (this.bytes.length === 0) {
+      this.#refresh();
+    }
+    return this.#done(result);
+  }
+
+  /** Links up to `most` vectors that are queued. Returns how many still are. */
+  repair(most: number): number {
+    return this.#done(this.#call(() => this.#exports.dv_repair(this.#handle, most)));
+  }
+
+  /** Goes over the search graph. {@link output} has what was found. */
+  checkIndex(): void {
+    this.#done(this.#call(() => this.#exports.dv_check(this.#handle)));
   }
 
   /** Makes {@link output} the statistics record. */
@@ -457,7 +536,7 @@ export class Instance implements FrameTarget {
       options.hnswEfConstruction,
       options.hnswEfSearch,
       options.metric,
-      (options.compression ? 1 : 0) | (options.history ? 2 : 0),
+      (options.compression ? 1 : 0) | (options.history ? 2 : 0) | (options.keepFloats ? 4 : 0),
       replica,
       replica / 2 ** 32,
       SEED_LOW,
@@ -470,6 +549,9 @@ export class Instance implements FrameTarget {
     });
     view.setFloat64(this.input + 56, options.autoCompact?.maxBytes ?? 0, true);
     view.setFloat64(this.input + 64, options.maxClockAheadMs, true);
+    view.setUint32(this.input + 72, options.quantization, true);
+    view.setUint32(this.input + 76, 0, true);
+    view.setFloat64(this.input + 80, options.recallSampleRate, true);
     return this.input;
   }
 
@@ -551,7 +633,7 @@ export class Instance implements FrameTarget {
       default:
         throw new DeltaError(
           "INVALID_ARGUMENT",
-          "a getter or toJSON of a delta's object must not call the database that is reading it",
+          "a filter function, or a getter or toJSON of a delta's object, must not call the database that is calling it",
         );
     }
   }

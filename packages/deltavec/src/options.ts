@@ -4,11 +4,15 @@ import type {
   DeltaDBOptions,
   DeltaMetric,
   DeltaPrecision,
+  DeltaQuantization,
   ResolvedDeltaDBOptions,
 } from "./types.ts";
 
 /** Metrics by their numbers. */
 export const METRICS: readonly DeltaMetric[] = ["cosine", "dot", "euclidean"];
+
+/** Quantizations by their numbers. */
+export const QUANTIZATIONS: readonly DeltaQuantization[] = ["none", "int8", "int4"];
 
 const DAY_MS = 86_400_000;
 
@@ -17,20 +21,17 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
   if (typeof options !== "object" || options === null) {
     throw invalid(`options must be an object, not ${describe(options)}`);
   }
-  const metric = options.metric ?? "cosine";
-  if (!METRICS.includes(metric)) {
-    throw invalid(`option metric must be one of ${METRICS.join(", ")}, not ${describe(metric)}`);
-  }
   for (const name of ["onError", "now"] as const) {
     if (options[name] !== undefined && typeof options[name] !== "function") {
       throw invalid(`option ${name} must be a function, not ${describe(options[name])}`);
     }
   }
+  const keepFloats = flag("keepFloats", options.keepFloats);
   const resolved = Object.freeze({
     dimensions: whole("dimensions", options.dimensions ?? 384),
     maxVectors: whole("maxVectors", options.maxVectors ?? 100_000),
     compression: flag("compression", options.compression),
-    history: flag("history", options.history),
+    history: flag("history", options.history, keepFloats),
     checkpointInterval: whole("checkpointInterval", options.checkpointInterval ?? 100),
     autoCompact: autoCompact(options.autoCompact),
     precision: precision(options.precision),
@@ -38,11 +39,26 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
     hnswM: whole("hnswM", options.hnswM ?? 16),
     hnswEfConstruction: whole("hnswEfConstruction", options.hnswEfConstruction ?? 100),
     hnswEfSearch: whole("hnswEfSearch", options.hnswEfSearch ?? 50),
-    metric,
+    metric: one("option metric", METRICS, options.metric ?? "cosine"),
+    quantization: one("option quantization", QUANTIZATIONS, options.quantization ?? "int8"),
+    keepFloats,
+    idleRepair: flag("idleRepair", options.idleRepair),
+    recallSampleRate: share("recallSampleRate", options.recallSampleRate ?? 0),
     replicaId: replica(options.replicaId),
   });
   if (resolved.autoCompact !== null && !resolved.history) {
     throw invalid("option autoCompact needs option history");
+  }
+  if (!keepFloats) {
+    for (const [name, fits] of [
+      ["history", !resolved.history],
+      ["precision", resolved.precision === null],
+      ["quantization", resolved.quantization !== "none"],
+    ] as const) {
+      if (!fits) {
+        throw invalid(`option keepFloats cannot be false with this option ${name}`);
+      }
+    }
   }
   return resolved;
 }
@@ -61,7 +77,23 @@ function milliseconds(name: string, value: number): number {
   return value;
 }
 
-function flag(name: string, value: boolean = true): boolean {
+function share(name: string, value: number): number {
+  if (typeof value !== "number" || !(value >= 0 && value <= 1)) {
+    throw invalid(`option ${name} must be a number from 0 to 1, not ${describe(value)}`);
+  }
+  return value;
+}
+
+/** Checks one of several names. */
+export function one<T extends string>(name: string, names: readonly T[], value: T): T {
+  if (!names.includes(value)) {
+    throw invalid(`${name} must be one of ${names.join(", ")}, not ${describe(value)}`);
+  }
+  return value;
+}
+
+function flag(name: string, given: boolean | undefined, otherwise = true): boolean {
+  const value = given === undefined ? otherwise : given;
   if (typeof value !== "boolean") {
     throw invalid(`option ${name} must be a boolean, not ${describe(value)}`);
   }

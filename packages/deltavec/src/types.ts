@@ -184,6 +184,159 @@ export interface SearchResult {
 /** How closeness is measured. A zero vector has cosine similarity 0 to everything. */
 export type DeltaMetric = "cosine" | "dot" | "euclidean";
 
+/** What the search graph is built on: codes of 8 or 4 bits for each value, or the floats themselves. */
+export type DeltaQuantization = "int8" | "int4" | "none";
+
+/** How a search is done. All fields are optional; one out of its range is an `INVALID_ARGUMENT`. */
+export interface SearchOptions {
+  /** Candidates kept, 1 to 10,000: more find better and take longer. Default: the database's `hnswEfSearch`. */
+  efSearch?: number;
+  /** Only vectors that this lets through are found, and up to `k` of these. */
+  filter?: MetadataFilter | FilterFunction;
+  /**
+   * How closeness is measured this once. Another than the database's goes over all vectors that the filter lets through.
+   * Default: the database's.
+   */
+  metric?: DeltaMetric;
+  /** Compares with every vector that the filter lets through, so that nothing is missed. Default false. */
+  exact?: boolean;
+}
+
+/**
+ * Says whether a vector may be found. Anything but a promise is taken for true or false as in an `if`. It must not call
+ * the database, which refuses that with `INVALID_ARGUMENT`; what it throws comes out of the search.
+ *
+ * @param id - the vector's id
+ * @param metadata - its metadata; undefined if it has none. A copy, made for each search
+ */
+export type FilterFunction = (
+  id: string,
+  metadata: Readonly<Record<string, unknown>> | undefined,
+) => boolean;
+
+/** A value that members of metadata are compared with. Numbers are finite. */
+export type Scalar = string | number | boolean | null;
+
+/** A member of the metadata, or the path of members that leads to one within objects; at least one. */
+export type Field = string | readonly string[];
+
+/** Bounds, all of them numbers or all strings, at least one. Strings compare by code points. */
+export interface FilterRange<Bound extends number | string = number | string> {
+  /** Above this. */
+  gt?: Bound;
+  /** This or above. */
+  gte?: Bound;
+  /** Below this. */
+  lt?: Bound;
+  /** This or below. */
+  lte?: Bound;
+}
+
+/**
+ * Which vectors may be found, by their metadata.
+ *
+ * - `equals`: the field is this value. `null` is a member that is null, not a missing one.
+ * - `in`: the field is one of these values; of none, nothing is.
+ * - `range`: the field lies within bounds.
+ * - `exists`: the field is there, whatever it is, or, if false, is not.
+ * - `and`, `or`: all of these hold (of none: true), one of these holds (of none: false).
+ * - `not`: this does not hold.
+ *
+ * Where the field is an array, `equals`, `in` and `range` hold if they do for one of its elements. A value of another
+ * type is not equal, and in no range. A vector without metadata has none of the fields.
+ *
+ * At most 32 filters within each other, and 64 KiB as JSON.
+ */
+export type MetadataFilter =
+  | { readonly field: Field; readonly equals: Scalar }
+  | { readonly field: Field; readonly in: readonly Scalar[] }
+  | { readonly field: Field; readonly range: FilterRange<number> | FilterRange<string> }
+  | { readonly field: Field; readonly exists: boolean }
+  | { readonly and: readonly MetadataFilter[] }
+  | { readonly or: readonly MetadataFilter[] }
+  | { readonly not: MetadataFilter };
+
+/** How long `repair` may take. */
+export interface RepairOptions {
+  /** Milliseconds after which it stops, once what is begun is done; 0 or more. Default: until nothing is queued. */
+  budgetMs?: number;
+}
+
+/** What `repair` did. */
+export interface RepairStats {
+  /** Vectors that were linked anew. */
+  readonly repaired: number;
+  /** Vectors still queued. */
+  readonly pending: number;
+}
+
+/**
+ * What a walk over the whole search graph found. A live vector has a node of its own in the graph (`linked`), shares that
+ * of a vector with the same code (`duplicates`), has no length and lies beside the graph (`zero`), or waits to be linked
+ * (`pending`).
+ */
+export interface IndexReport {
+  /** Whether all is as it should be: the counts add up, and nothing is unreachable, broken or bad. */
+  readonly ok: boolean;
+  /** Live vectors. */
+  readonly live: number;
+  /** Nodes of the graph. */
+  readonly linked: number;
+  /** Vectors that share the node of another. */
+  readonly duplicates: number;
+  /** Vectors of length 0. */
+  readonly zero: number;
+  /** Vectors that are not linked yet. */
+  readonly pending: number;
+  /** Vectors that are linked, and queued to be linked anew. */
+  readonly queued: number;
+  /** Nodes that no way leads to. */
+  readonly unreachable: number;
+  /** Links to what is no node. */
+  readonly brokenLinks: number;
+  /** Links without one back. */
+  readonly asymmetric: number;
+  /** Nodes with levels out of range. */
+  readonly badLevels: number;
+  /** Whether the walk's beginning is not a node of the highest level: 0 or 1. */
+  readonly badEntry: number;
+  /** Lists of links, groups and queues that are not what they should be. */
+  readonly badLists: number;
+  /** Id of the first vector with which something is wrong; null if there is none. */
+  readonly firstBad: string | null;
+}
+
+/** How the search index is. */
+export interface IndexStats {
+  /** Vectors queued to be linked, or linked anew, by `repair`. Until then each search compares with them all. */
+  readonly pendingRepairs: number;
+  /** Nodes of the graph. */
+  readonly linked: number;
+  /** Vectors that share the node of another, as their codes are the same. */
+  readonly duplicates: number;
+  /** Vectors of length 0, which lie beside the graph under `cosine` and `dot`. */
+  readonly zero: number;
+  /**
+   * How far vectors that are linked and not queued have moved since then, on average, all their ways added up: of their
+   * direction under `cosine` (of length 1), in parts of their own length under `dot`, in length under `euclidean`.
+   */
+  readonly meanDrift: number;
+  /** The farthest that one has moved. */
+  readonly maxDrift: number;
+  /** Share of the nearest vectors that the checked searches found, 0 to 1; null if none was checked (`recallSampleRate`). */
+  readonly estimatedRecall: number | null;
+  /** Searches that were checked. */
+  readonly recallSamples: number;
+  /** Bytes of the graph and the codes. */
+  readonly bytes: number;
+  /** Bytes of the codes. */
+  readonly codeBytes: number;
+  /** What the graph is built on. */
+  readonly quantization: DeltaQuantization;
+  /** Whether vectors are kept as floats, too. */
+  readonly keepFloats: boolean;
+}
+
 /** When history is compacted by itself. */
 export interface DeltaAutoCompact {
   /** The most bytes of history, checkpoints included; 1 or more. */
@@ -207,7 +360,7 @@ export interface DeltaDBOptions {
   maxVectors?: number;
   /** Whether deltas are kept in their small form (without loss): runs of indices are written as such. Default true. */
   compression?: boolean;
-  /** Whether deltas are kept, to read the past, to follow and to merge. Default true. */
+  /** Whether deltas are kept, to read the past, to follow and to merge. Default: as `keepFloats`. */
   history?: boolean;
   /** After how many deltas of a vector a checkpoint is kept, 1 or more. Default 100. */
   checkpointInterval?: number;
@@ -228,6 +381,23 @@ export interface DeltaDBOptions {
   hnswEfSearch?: number;
   /** How closeness is measured. Default `cosine`. */
   metric?: DeltaMetric;
+  /**
+   * What the search graph is built on. `"int8"` takes a byte for each value and loses next to nothing, as the best
+   * candidates are measured with the floats; `"int4"` takes half a byte; `"none"` uses the floats. Default `"int8"`.
+   */
+  quantization?: DeltaQuantization;
+  /**
+   * Whether vectors are kept as floats beside their codes. Without them a database is several times smaller; reading a
+   * vector then gives the values of its code, and deltas change these. Needs a quantization, and no history. Default true.
+   */
+  keepFloats?: boolean;
+  /**
+   * Whether vectors that have moved are linked anew when nothing else is to be done, in steps of some milliseconds. Default
+   * true; without it, `repair` does so, and writes do when too many wait.
+   */
+  idleRepair?: boolean;
+  /** Share of searches that are checked against an exact one, for `stats().index.estimatedRecall`; 0 to 1. Default 0. */
+  recallSampleRate?: number;
   /** This replica's number, 12 hexadecimal digits, part of every delta's id. Default: random. Replicas must differ. */
   replicaId?: string;
   /** Told what an `onDelta` callback threw. Default: `reportError` where there is one, else `console.error`. */
@@ -271,6 +441,8 @@ export interface DeltaStats {
   readonly maxLevel: number;
   /** Floats that one vector takes in memory: `dimensions` and padding. */
   readonly stride: number;
+  /** How the search index is. */
+  readonly index: IndexStats;
 }
 
 /** A function that receives deltas; see `DeltaVectorDB.onDelta`. */

@@ -21,7 +21,32 @@ test("options are those of the interface contract by default", () => {
     hnswEfConstruction: 100,
     hnswEfSearch: 50,
     metric: "cosine",
+    quantization: "int8",
+    keepFloats: true,
+    idleRepair: true,
+    recallSampleRate: 0,
   });
+});
+
+test("history is on unless floats are not kept", () => {
+  assert.equal(new DeltaVectorDB({ keepFloats: true }).options.history, true);
+  assert.equal(new DeltaVectorDB({ keepFloats: false }).options.history, false);
+});
+
+test("options that are of no kind that is known are refused by name", () => {
+  for (const [name, value] of [
+    ["quantization", "int2"],
+    ["keepFloats", 1],
+    ["idleRepair", "yes"],
+    ["recallSampleRate", "0.5"],
+    ["recallSampleRate", Number.NaN],
+    ["history", null],
+  ]) {
+    assert.throws(() => new DeltaVectorDB({ [name as string]: value }), {
+      code: "INVALID_ARGUMENT",
+      message: new RegExp(`option ${name} must be`),
+    });
+  }
 });
 
 test("options are those given, and cannot be changed", () => {

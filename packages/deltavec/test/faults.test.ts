@@ -18,7 +18,8 @@ const FAULTY = `(module
   (func $deep (export "dv_apply") (param i32 i32 i32 i32 i32 i32) (result i32)
     (i32.add (i32.const 1) (call $deep (local.get 0) (local.get 1) (local.get 2) (local.get 3)
       (local.get 4) (local.get 5))))
-  (func (export "dv_search") (param i32 i32 i32 i32 i32) (result i32) (i32.const -99))
+  (func (export "dv_search") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (i32.const -99))
   (func (export "dv_ids") (param i32 i32 i32) (result i32) (i32.div_u (i32.const 1) (i32.const 0)))
   (func (export "dv_stats") (param i32) (result i32) (i32.const 0))
   (func (export "dv_digest") (param i32) (result i32) (unreachable))
@@ -32,7 +33,10 @@ const FAULTY = `(module
   (func (export "dv_cursor") (param i32) (result i32) (unreachable))
   (func (export "dv_since") (param i32 i32 i32) (result i32) (unreachable))
   (func (export "dv_compact") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (unreachable))
-  (func (export "dv_rollback_to") (param i32 i32 i32 i32 i32 i32) (result i32) (unreachable)))`;
+  (func (export "dv_rollback_to") (param i32 i32 i32 i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_repair") (param i32 i32) (result i32) (unreachable))
+  (func (export "dv_check") (param i32) (result i32) (unreachable))
+  (func (export "dv_rows") (param i32 i32 i32) (result i32) (unreachable)))`;
 
 before(async () => {
   const module = binaryen.parseText(FAULTY);
@@ -58,6 +62,13 @@ const faults: [string, (db: DeltaVectorDB) => unknown, new (...args: never[]) =>
     RangeError,
   ],
   ["search", (db) => db.search(new Float32Array(384), 1), Error],
+  ["searchBatch", (db) => db.searchBatch(new Float32Array(768), 1), Error],
+  [
+    "search with a function",
+    (db) => db.search(new Float32Array(384), 1, { filter: () => true }),
+    WebAssembly.RuntimeError,
+  ],
+  ["checkIndex", (db) => db.checkIndex(), WebAssembly.RuntimeError],
   ["getVectorAt", (db) => db.getVectorAt("a", new Date()), WebAssembly.RuntimeError],
   ["getMetadataAt", (db) => db.getMetadataAt("a", new Date()), WebAssembly.RuntimeError],
   ["searchAt", (db) => db.searchAt(new Float32Array(384), 1, new Date()), WebAssembly.RuntimeError],

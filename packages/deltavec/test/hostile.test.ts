@@ -22,15 +22,35 @@ const IDS = ["a", "b", "größe", "x".repeat(200)];
 const HUGE = [255, 255, 255, 255, 15];
 
 /** The words of the options record. */
-const USUAL: readonly number[] = [DIMENSIONS, 1000, 100, 4, 20, 10, 0, 3, 7, 0, 1, 2, 0, 0];
+const USUAL: readonly number[] = [
+  ...[DIMENSIONS, 1000, 100, 4, 20, 10, 0, 7, 7, 0, 1, 2, 0, 0],
+  // Doubles, which are set over these; then the quantization.
+  ...[0, 0, 0, 0, 1, 0],
+];
 
 /** An options record. */
-function options(words: readonly number[], maxBytes: number, ahead: number): Uint8Array {
-  const record = new Uint8Array(72);
+function options(
+  words: readonly number[],
+  maxBytes: number,
+  ahead: number,
+  sampleRate = 0,
+): Uint8Array {
+  const record = new Uint8Array(88);
   record.set(new Uint8Array(Uint32Array.from(words).buffer));
-  new Float64Array(record.buffer, 56).set([maxBytes, ahead]);
+  new Float64Array(record.buffer, 56, 2).set([maxBytes, ahead]);
+  new Float64Array(record.buffer, 80).set([sampleRate]);
   return record;
 }
+
+/** Filters as the core reads them, from which others are made by damage. */
+const FILTERS: readonly string[] = [
+  '{"equals":[["k"],"é"]}',
+  '{"in":[["k","d"],[null,true,1.5e3,"x"]]}',
+  '{"range":[["n"],{"gt":-1,"gte":0.5,"lt":1e9,"lte":7}]}',
+  '{"range":[["k"],{"gte":"a"}]}',
+  '{"exists":[["k"]]}',
+  '{"and":[{"or":[]},{"not":{"exists":[["\\u00e9\\ud83d\\ude00"]]}}]}',
+];
 
 /** A database at the raw interface. */
 class Raw {
@@ -237,6 +257,7 @@ test("reading takes any ids, numbers and handles", (t) => {
   const vectors = Array.from({ length: 20 }, (_, i) => ({
     vectorId: `v${i}`,
     operation: { type: "create" as const, vector: random.vector(DIMENSIONS) },
+    metadata: { k: ["é", { d: null }, i], n: i },
   }));
   assert.equal(raw.apply(frames(vectors), 20), 20);
   const digest = raw.digest();
@@ -252,7 +273,13 @@ test("reading takes any ids, numbers and handles", (t) => {
       raw.check(exports.dv_metadata(handle, address, bytes.length), `${what}: dv_metadata`);
       raw.check(exports.dv_ids(handle, any(), any()), `${what}: dv_ids`);
       const floats = random.below(2) === 0 ? DIMENSIONS : any();
-      raw.check(exports.dv_search(handle, address, floats, any(), any()), `${what}: dv_search`);
+      raw.check(
+        exports.dv_search(handle, address, floats, any(), any(), any(), address, bytes.length),
+        `${what}: dv_search`,
+      );
+      raw.check(exports.dv_rows(handle, any(), any()), `${what}: dv_rows`);
+      raw.check(exports.dv_repair(handle, any()), `${what}: dv_repair`);
+      raw.check(exports.dv_check(handle), `${what}: dv_check`);
       raw.check(exports.dv_stats(handle), `${what}: dv_stats`);
       const { length } = bytes;
       raw.check(
@@ -292,6 +319,56 @@ test("reading takes any ids, numbers and handles", (t) => {
   assert.equal(raw.digest(), digest);
 });
 
+test("dv_search takes any filter, or refuses it, and always tells right from wrong", (t) => {
+  t.diagnostic(`seed ${SEED}`);
+  const random = new Random(SEED);
+  const raw = new Raw(module);
+  const { exports } = raw;
+  const vectors = Array.from({ length: 20 }, (_, i) => ({
+    vectorId: `v${i}`,
+    operation: { type: "create" as const, vector: random.vector(DIMENSIONS) },
+    metadata: { k: ["é", { d: null }, i], n: i },
+  }));
+  assert.equal(raw.apply(frames(vectors), 20), 20);
+  const search = (mode: number, filter: Uint8Array): number => {
+    const input = new Uint8Array(4 * DIMENSIONS + filter.length);
+    input.set(filter, 4 * DIMENSIONS);
+    const at = raw.put(input);
+    const behind = at + 4 * DIMENSIONS;
+    return exports.dv_search(raw.handle, at, DIMENSIONS, 30, 0, mode, behind, filter.length);
+  };
+  const encoder = new TextEncoder();
+  for (const filter of FILTERS) {
+    const found = search(0, encoder.encode(filter));
+    assert.ok(found >= 0 && found <= 20, `${filter}: ${found}`);
+  }
+  let refused = 0;
+  for (let i = 0; i < ROUNDS / 4; i++) {
+    const bytes = encoder.encode(FILTERS[random.below(FILTERS.length)]);
+    for (let damage = 1 + random.below(3); damage > 0; damage--) {
+      const at = random.below(bytes.length);
+      bytes[at] =
+        random.below(2) === 0 ? random.bits() : '"[]{}:,\\0-.eu'.charCodeAt(random.below(13));
+    }
+    const wrong = random.below(5) === 0 ? bytes.subarray(random.below(bytes.length)) : bytes;
+    const what = `seed ${SEED}, round ${i}, filter ${new TextDecoder().decode(wrong)}`;
+    try {
+      const result = search(random.below(2), wrong);
+      raw.check(result, what);
+      assert.ok(result <= 20, what);
+      refused += result < 0 ? 1 : 0;
+      const slots = search(2, wrong);
+      raw.check(slots, `${what} as slots`);
+      assert.ok(slots <= 20, `${what} as slots`);
+    } catch (error) {
+      assert.fail(`${what}: ${error}`);
+    }
+  }
+  assert.ok(refused > ROUNDS / 8, `only ${refused} of ${ROUNDS / 4} were refused`);
+  const deep = `${'{"not":'.repeat(9000)}{"and":[]}${"}".repeat(9000)}`;
+  assert.equal(search(0, encoder.encode(deep)), -1);
+});
+
 test("dv_open takes any options, or refuses them", (t) => {
   t.diagnostic(`seed ${SEED}`);
   const random = new Random(SEED);
@@ -299,12 +376,13 @@ test("dv_open takes any options, or refuses them", (t) => {
   const doubles = [0, 1, -1, 0.5, 1e300, -1e300, Number.NaN, Number.POSITIVE_INFINITY];
   for (let i = 0; i < 300; i++) {
     const [maxBytes, ahead] = [doubles[random.below(8)], doubles[random.below(8)]];
+    const rate = random.below(3) === 0 ? doubles[random.below(8)] : 0;
     const words = USUAL.map((word) =>
       random.below(4) === 0 ? [0, 1, 2, 65_536, -1, random.bits()][random.below(6)] : word,
     );
-    const what = `seed ${SEED}, round ${i}, options ${words} ${maxBytes} ${ahead}`;
+    const what = `seed ${SEED}, round ${i}, options ${words} ${maxBytes} ${ahead} ${rate}`;
     try {
-      const handle = raw.exports.dv_open(raw.put(options(words, maxBytes, ahead)));
+      const handle = raw.exports.dv_open(raw.put(options(words, maxBytes, ahead, rate)));
       raw.check(handle, what);
       if (handle > 0) {
         assert.equal(raw.exports.dv_close(handle), 0, what);

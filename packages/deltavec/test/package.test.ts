@@ -28,7 +28,7 @@ const gzip = (data: string | Uint8Array): number => gzipSync(data, { level: 9 })
 /** A module and what it imports, as they lie in the package. */
 function files(name: string): string[] {
   const text = readFileSync(join(PACKAGE, "dist", name), "utf8");
-  return [name, ...[...text.matchAll(/from "\.\/([^"]+)"/g)].flatMap((match) => files(match[1]))];
+  return [name, ...[...text.matchAll(/from ?"\.\/([^"]+)"/g)].flatMap((match) => files(match[1]))];
 }
 
 test("the entry with everything in it takes at most 70 KB gzip", async (t) => {
@@ -54,7 +54,7 @@ test("the module takes at most 45 KB gzip", (t) => {
 test("deltavec/slim does not contain the module", async (t) => {
   const size = gzip(await bundled('export * from "deltavec/slim"'));
   t.diagnostic(`slim, bundled and minified: ${size} bytes gzip`);
-  assert.ok(size <= 16_000, `${size} bytes`);
+  assert.ok(size <= 18_000, `${size} bytes`);
 });
 
 test("the bundled module is the one beside it", async () => {

@@ -1,6 +1,5 @@
 import { DeltaVectorDB, init, type VectorDelta } from "deltavec";
 import { FrameWriter } from "../../../deltavec/src/frame.ts";
-import { Instance } from "../../../deltavec/src/instance.ts";
 import { type Matrix, readMatrix, row, type Source } from "../data/source.ts";
 import { Random } from "../random.ts";
 import { fromJson, toJson } from "./json.ts";
@@ -216,12 +215,16 @@ export class AdrBench {
 
   /** Frames that lie in linear memory already: check, decode, apply, without the face's work. */
   async #decodeFrames(calls: number, block: number, make: () => VectorDelta): Promise<RunResult> {
+    const { Instance } = await import("../../../deltavec/src/instance.ts");
     const instance = new Instance(await this.#module(), {
       dimensions: this.#base.columns,
       maxVectors: calls,
       ...SETTINGS,
       checkpointInterval: 100,
       metric: 0,
+      quantization: 1,
+      keepFloats: true,
+      recallSampleRate: 0,
       compression: true,
       history: this.#history,
       replicaId: "000000000001",

@@ -153,6 +153,7 @@ async function bundle(): Promise<Uint8Array> {
     platform: "browser",
     target: "chrome119",
     minify: true,
+    loader: { ".wasm": "base64" },
     write: false,
     logLevel: "silent",
   });

@@ -1,11 +1,24 @@
 /** The Node engine: calls on standard input, replies on standard output, a line of JSON each. */
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { registerHooks } from "node:module";
 import { createInterface } from "node:readline";
 import { folder } from "../data/folder.ts";
 import { messageOf } from "../errors.ts";
 import { WASM_FILE } from "../paths.ts";
 import { Calls } from "./calls.ts";
 import type { Reply, Request } from "./engine.ts";
+
+// The sources of the package import what its build puts in as base64.
+registerHooks({
+  load(url, context, next) {
+    if (!url.endsWith(".wasm")) {
+      return next(url, context);
+    }
+    const base64 = readFileSync(new URL(url), "base64");
+    return { format: "module", source: `export default "${base64}"`, shortCircuit: true };
+  },
+});
 
 const calls = new Calls({
   runtime: `WebAssembly on Node ${process.versions.node}`,

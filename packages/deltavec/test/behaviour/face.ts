@@ -9,7 +9,11 @@ import type {
   DeltaStats,
   FeedOptions,
   FollowOptions,
+  IndexReport,
   MergeResult,
+  RepairOptions,
+  RepairStats,
+  SearchOptions,
   SearchResult,
   VectorDelta,
 } from "../../src/types.ts";
@@ -29,7 +33,14 @@ export interface Face {
   ids(): Awaitable<Iterable<string>>;
   readonly size: Awaitable<number>;
   readonly position: Awaitable<number>;
-  search(query: Float32Array, k: number): Awaitable<SearchResult[]>;
+  search(query: Float32Array, k: number, options?: SearchOptions): Awaitable<SearchResult[]>;
+  searchBatch(
+    queries: readonly Float32Array[] | Float32Array,
+    k: number,
+    options?: SearchOptions,
+  ): Awaitable<SearchResult[][]>;
+  repair(options?: RepairOptions): Awaitable<RepairStats>;
+  checkIndex(): Awaitable<IndexReport>;
   stats(): Awaitable<DeltaStats>;
   stateDigest(): Awaitable<string>;
   getVectorAt(id: string, timestamp: Date): Awaitable<Float32Array | null>;

@@ -4,6 +4,9 @@ import type {
   CompactOptions,
   DeltaDBOptions,
   FollowOptions,
+  MetadataFilter,
+  RepairOptions,
+  SearchOptions,
   VectorDelta,
 } from "../../src/types.ts";
 import { check, fails, same, show } from "./check.ts";
@@ -128,6 +131,31 @@ export function garbage({ test, open }: Bench, runs: number): void {
     await fc.assert(property, { numRuns: 2 * runs });
   });
 
+  test("any value in a search is taken or is a DeltaError", async () => {
+    const db = await filled();
+    const query = Float32Array.of(1, 2);
+    const property = fc.asyncProperty(ANY, ANY, async (given, other) => {
+      const digest = await db.stateDigest();
+      await tame(() => db.search(query, 1, given as SearchOptions));
+      await tame(() => db.searchBatch(given as Float32Array, 1, other as SearchOptions));
+      await tame(() => db.searchBatch([given as Float32Array, query], 1));
+      await tame(() => db.repair(given as RepairOptions));
+      await tame(() => db.repair({ budgetMs: given as number }));
+      for (const name of ["efSearch", "filter", "metric", "exact"]) {
+        await tame(() => db.search(query, 1, { [name]: given }));
+      }
+      for (const name of ["field", "equals", "in", "range", "exists", "and", "or", "not"]) {
+        const filter = { field: "n", [name]: given } as MetadataFilter;
+        await tame(() => db.search(query, 1, { filter }));
+        await tame(() => db.search(query, 1, { filter: { [name]: other } as MetadataFilter }));
+      }
+      const filter = { field: other, equals: given } as MetadataFilter;
+      await tame(() => db.search(query, 1, { filter }));
+      same(await db.stateDigest(), digest, "digest");
+    });
+    await fc.assert(property, { numRuns: 2 * runs });
+  });
+
   test("what options do while they are read cannot harm the database", async () => {
     for (const name of ["before", "keepLast", "ids", "maxBytes", "since", "signal"]) {
       const db = await open({ dimensions: 2 });
@@ -168,6 +196,10 @@ export function garbage({ test, open }: Bench, runs: number): void {
       "precision",
       "autoCompact",
       "maxClockAheadMs",
+      "quantization",
+      "keepFloats",
+      "idleRepair",
+      "recallSampleRate",
     ];
     const property = fc.asyncProperty(
       fc.oneof(ANY, fc.record({ name: fc.constantFrom(...names), value: ANY })),

@@ -1,15 +1,19 @@
 import { badInput } from "./bad-input.ts";
 import type { Bench, Face, Harness, Open } from "./face.ts";
 import { feeds } from "./feeds.ts";
+import { filters } from "./filters.ts";
 import { garbage } from "./garbage.ts";
 import { history } from "./history.ts";
 import { historyModel } from "./history-model.ts";
+import { index } from "./index.ts";
+import { indexModel } from "./index-model.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { metadata } from "./metadata.ts";
 import { model } from "./model.ts";
 import { operations } from "./operations.ts";
 import { replicas } from "./replicas.ts";
 import { search } from "./search.ts";
+import { searchOptions } from "./search-options.ts";
 import { subscriptions } from "./subscriptions.ts";
 import { views } from "./views.ts";
 
@@ -49,6 +53,7 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
       return db;
     },
   };
+  const runs = options.runs ?? 100;
   operations(bench);
   metadata(bench);
   badInput(bench, options.typed ?? false);
@@ -56,12 +61,16 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
     subscriptions(bench);
     feeds(bench);
     views(bench);
-    garbage(bench, options.runs ?? 100);
+    garbage(bench, runs);
   }
   search(bench);
+  searchOptions(bench, options.typed ?? false);
+  filters(bench, runs, options.remote ?? false, options.typed ?? false);
+  index(bench);
   lifecycle(bench);
   history(bench);
   replicas(bench);
-  model(bench, options.runs ?? 100);
-  historyModel(bench, options.runs ?? 100);
+  model(bench, runs);
+  historyModel(bench, runs);
+  indexModel(bench, runs);
 }

@@ -11,12 +11,19 @@ import {
   type DeltaEventObject,
   type DeltaOperation,
   type DeltaOrigin,
+  type DeltaQuantization,
   type DeltaStats,
   DeltaVectorDB,
   diff,
+  type FilterFunction,
+  type IndexReport,
+  type IndexStats,
   type InitSource,
   init,
   type MergeResult,
+  type MetadataFilter,
+  type RepairStats,
+  type SearchOptions,
   type SearchResult,
   type VectorDelta,
 } from "deltavec";
@@ -94,6 +101,33 @@ export function past(db: DeltaVectorDB, other: DeltaVectorDB): CompactionStats {
   console.log(vector, metadata, hits, ids, bytes, chain.horizon?.getTime());
   return db.compact({ before: when, keepLast: 3, ids: ["a"] });
 }
+
+export function find(db: DeltaVectorDB, query: Float32Array): SearchResult[][] {
+  const wanted: MetadataFilter = {
+    and: [
+      { field: "lang", in: ["en", "de"] },
+      { not: { field: ["author", "name"], equals: null } },
+      {
+        or: [
+          { field: "year", range: { gte: 1900, lt: 2000 } },
+          { field: "year", exists: false },
+        ],
+      },
+    ],
+  };
+  const filter: FilterFunction = (id, { draft } = {}) => id !== "a" && draft !== true;
+  const options: SearchOptions = { efSearch: 100, filter, metric: "dot", exact: false };
+  return [db.search(query, 10, { filter: wanted }), ...db.searchBatch([query, query], 3, options)];
+}
+
+export function health(db: DeltaVectorDB): [IndexReport, IndexStats, DeltaQuantization] {
+  const { repaired, pending }: RepairStats = db.repair({ budgetMs: 5 });
+  console.log(repaired, pending, db.checkIndex().firstBad?.length);
+  return [db.checkIndex(), db.stats().index, db.options.quantization];
+}
+
+// @ts-expect-error: bounds are of one type
+export const mixed: MetadataFilter = { field: "n", range: { gt: 1, lt: "2" } };
 
 export function codeOf(error: unknown): DeltaErrorCode | undefined {
   return error instanceof DeltaError ? error.code : undefined;

@@ -53,6 +53,12 @@ for (const [name, options] of [
   ["maxVectors", { maxVectors: 0 }],
   ["metric", { metric: 3 }],
   ["metric", { metric: -1 }],
+  ["quantization", { quantization: 3 }],
+  ["quantization", { quantization: -1 }],
+  ["recallSampleRate", { sampleRate: 1.01 }],
+  ["recallSampleRate", { sampleRate: Number.NaN }],
+  ["keepFloats", { keepFloats: false }],
+  ["keepFloats", { keepFloats: false, history: false, quantization: 0 }],
 ] as const) {
   test(`dv_open refuses ${JSON.stringify(options)} and names the option`, () => {
     const instance = new Instance();
@@ -78,7 +84,10 @@ for (const handle of [0, -1, 2, 5, 2 ** 31 - 1, -(2 ** 31)]) {
       exports.dv_close(handle),
       exports.dv_apply(handle, at, 0, 0, 0, 0),
       exports.dv_metadata(handle, at, 1),
-      exports.dv_search(handle, at, 4, 1, 0),
+      exports.dv_search(handle, at, 4, 1, 0, 0, 0, 0),
+      exports.dv_rows(handle, 0, 1),
+      exports.dv_repair(handle, 1),
+      exports.dv_check(handle),
       exports.dv_ids(handle, 0, 1),
       exports.dv_stats(handle),
       exports.dv_digest(handle),
@@ -226,7 +235,7 @@ for (const [what, code, floats, k, ef] of [
   test(`dv_search refuses ${what}`, () => {
     const { instance, handle } = opened();
     const at = instance.input(new Uint8Array(64));
-    assert.equal(instance.exports.dv_search(handle, at, floats, k, ef), code);
+    assert.equal(instance.exports.dv_search(handle, at, floats, k, ef, 0, 0, 0), code);
   });
 }
 

@@ -28,9 +28,9 @@ const QUERY = CENTER + 4 * codes;
 const OUT = QUERY + 4 * codes + 64;
 const LIST = OUT + 4 * BATCH + 64;
 const next = random(1);
-new Float32Array(memory.buffer, ROW, dimensions).set(
-  Array.from({ length: dimensions }, () => next() - 0.5),
-);
+/** Roughly normal, so that encoding with 4 bits has the choice of clipping. */
+const normal = () => Array.from({ length: 12 }, next).reduce((a, b) => a + b) - 6;
+new Float32Array(memory.buffer, ROW, dimensions).set(Array.from({ length: dimensions }, normal));
 // Rows of anything are all right, as long as no float is slow: bytes of 8-bit codes, zeros for the rest.
 new Uint8Array(memory.buffer, MIB).fill(65);
 plain.encodeQuery(ROW, 1, CENTER, codes, QUERY, OUT);

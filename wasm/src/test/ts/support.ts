@@ -13,7 +13,12 @@ export interface Exports {
   dv_apply(h: number, at: number, bytes: number, count: number, low: number, high: number): number;
   dv_find(handle: number, id: number, idBytes: number): number;
   dv_metadata(handle: number, id: number, idBytes: number): number;
-  dv_search(handle: number, query: number, floats: number, k: number, efSearch: number): number;
+  dv_search(
+    ...[handle, query, floats, k, efSearch, mode, filter, filterBytes]: readonly number[]
+  ): number;
+  dv_rows(handle: number, slot: number, max: number): number;
+  dv_repair(handle: number, maxNodes: number): number;
+  dv_check(handle: number): number;
   dv_ids(handle: number, slot: number, max: number): number;
   dv_stats(handle: number): number;
   dv_digest(handle: number): number;
@@ -80,6 +85,15 @@ export const CLOSED = -13;
 export const DOT = 1;
 export const EUCLIDEAN = 2;
 
+/** Bits of the mode of `dv_search`. */
+export const EXACT = 1;
+export const FILTER_SLOTS = 2;
+export const METRIC_SHIFT = 8;
+
+export const NO_CODES = 0;
+export const INT8 = 1;
+export const INT4 = 2;
+
 /** Fields of the options record that a test sets. */
 export interface Options {
   readonly dimensions?: number;
@@ -88,6 +102,17 @@ export interface Options {
   readonly replica?: number;
   readonly history?: boolean;
   readonly maxHistoryBytes?: number;
+  readonly quantization?: number;
+  readonly keepFloats?: boolean;
+  readonly sampleRate?: number;
+}
+
+/** How `dv_search` searches. */
+export interface Search {
+  readonly efSearch?: number;
+  readonly mode?: number;
+  /** A filter, as JSON or as slots. */
+  readonly filter?: Uint8Array;
 }
 
 /** What `dv_search` puts out. */
@@ -136,15 +161,19 @@ export function frame(
   return Uint8Array.from([length, length >> 8, length >> 16, 1, 0, 0, 0, 0, ...body]);
 }
 
-/** The record of `dv_open`: 14 words, two doubles. */
+/** The record of `dv_open`: 14 words, two doubles, the quantization, the share of searches that are checked. */
 export function optionsRecord(
   words: readonly number[],
   maxHistoryBytes: number,
   maxAheadMillis: number,
+  quantization: number = INT8,
+  sampleRate = 0,
 ): Uint8Array<ArrayBuffer> {
-  const record = new Uint8Array(72);
+  const record = new Uint8Array(88);
   record.set(new Uint8Array(Uint32Array.from(words).buffer));
-  new Float64Array(record.buffer, 56).set([maxHistoryBytes, maxAheadMillis]);
+  new Float64Array(record.buffer, 56, 2).set([maxHistoryBytes, maxAheadMillis]);
+  new Uint32Array(record.buffer, 72, 2).set([quantization, 0]);
+  new Float64Array(record.buffer, 80).set([sampleRate]);
   return record;
 }
 
@@ -220,10 +249,14 @@ export class Instance {
     replica = 1,
     history = true,
     maxHistoryBytes = 0,
+    quantization = INT8,
+    keepFloats = true,
+    sampleRate = 0,
   }: Options = {}): number {
-    const flags = history ? 3 : 1;
+    const flags = 1 | (history ? 2 : 0) | (keepFloats ? 4 : 0);
     const words = [dimensions, maxVectors, 100, 16, 100, 50, metric, flags, replica, 0, 7, 0, 0, 0];
-    return this.exports.dv_open(this.input(optionsRecord(words, maxHistoryBytes, 86_400_000)));
+    const record = optionsRecord(words, maxHistoryBytes, 86_400_000, quantization, sampleRate);
+    return this.exports.dv_open(this.input(record));
   }
 
   /** Applies deltas; the clock stands at 1000. */
@@ -268,9 +301,18 @@ export class Instance {
     return this.text(this.control(0), this.control(4));
   }
 
-  search(handle: number, query: readonly number[], k: number): Hit[] {
-    const address = this.input(new Uint8Array(Float32Array.from(query).buffer));
-    const n = this.exports.dv_search(handle, address, query.length, k, 0);
+  /** Calls `dv_search` with the filter behind the query. */
+  rawSearch(handle: number, query: readonly number[], k: number, options: Search = {}): number {
+    const { efSearch = 0, mode = 0, filter = new Uint8Array(0) } = options;
+    const floats = new Uint8Array(Float32Array.from(query).buffer);
+    const at = this.input(Buffer.concat([floats, filter]));
+    const behind = at + floats.length;
+    const parameters = [handle, at, query.length, k, efSearch, mode, behind, filter.length];
+    return this.exports.dv_search(...parameters);
+  }
+
+  search(handle: number, query: readonly number[], k: number, options: Search = {}): Hit[] {
+    const n = this.rawSearch(handle, query, k, options);
     if (n < 0) throw new Error(this.message);
     return Array.from({ length: n }, (_, i) => ({
       score: this.output.getFloat32(i * 16, true),

@@ -15,6 +15,7 @@ final class ControlBlock {
   private static final int INDEX = 16;
   private static final int NEXT = 20;
   private static final int LIVE = 24;
+  private static final int PENDING = 28;
 
   /** Not part of the ABI: room for an output of 8 bytes. */
   private static final int SCRATCH = 56;
@@ -54,8 +55,10 @@ final class ControlBlock {
     memory.putInt(address + NEXT, slot);
   }
 
-  void live(int vectors) {
-    memory.putInt(address + LIVE, vectors);
+  /** Notes how many vectors live, and how many of them are queued to be linked. */
+  void counts(int live, int pending) {
+    memory.putInt(address + LIVE, live);
+    memory.putInt(address + PENDING, pending);
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
+import dev.deltavec.core.Quantization;
 import org.jspecify.annotations.Nullable;
 import org.teavm.interop.Export;
 
@@ -51,7 +52,7 @@ public final class Exports {
   /**
    * Opens a database.
    *
-   * @param options address of the options record, 72 bytes
+   * @param options address of the options record, 88 bytes
    * @return a handle, 1 or more, or an error: INVALID_ARGUMENT, OUT_OF_MEMORY
    */
   @Export(name = "dv_open")
@@ -68,7 +69,7 @@ public final class Exports {
         databases = more;
       }
       databases[slot] = database;
-      CONTROL.live(0);
+      CONTROL.counts(0, 0);
       return slot + 1;
     } catch (DeltaException e) {
       return error(e);
@@ -93,6 +94,9 @@ public final class Exports {
         .grid(MEMORY.getInt(at + 48))
         .maxHistoryBytes(whole(at + 56))
         .maxAheadMillis(whole(at + 64))
+        .keepFloats((MEMORY.getInt(at + 28) & 4) != 0)
+        .quantization(quantization(MEMORY.getInt(at + 72)))
+        .recallSampleRate(Double.longBitsToDouble(MEMORY.getLong(at + 80)))
         .build();
   }
 
@@ -112,6 +116,17 @@ public final class Exports {
     };
   }
 
+  private static Quantization quantization(int number) {
+    return switch (number) {
+      case 0 -> Quantization.NONE;
+      case 1 -> Quantization.INT8;
+      case 2 -> Quantization.INT4;
+      default ->
+          throw new DeltaException(
+              ErrorCode.INVALID_ARGUMENT, "option quantization must be from 0 to 2, not " + number);
+    };
+  }
+
   /**
    * Closes a database and frees its memory. Its handle may be given again.
    *
@@ -123,7 +138,7 @@ public final class Exports {
     try {
       database(handle).close();
       databases[handle - 1] = null;
-      CONTROL.live(0);
+      CONTROL.counts(0, 0);
       return 0;
     } catch (DeltaException e) {
       return error(e);
@@ -149,7 +164,7 @@ public final class Exports {
       Database database = database(handle);
       int applied = database.apply(frames, bytes, count, time(nowLow, nowHigh));
       CONTROL.output(database.output(), database.outputBytes());
-      CONTROL.live(database.size());
+      CONTROL.counts(database.size(), database.pending());
       return applied;
     } catch (DeltaException e) {
       return error(e);
@@ -211,15 +226,91 @@ public final class Exports {
    * @param floats their number
    * @param k the most results, 1 or more
    * @param efSearch candidates kept, or 0 for the database's own
+   * @param mode what {@link Database#search} takes
+   * @param filter address of the filter
+   * @param filterBytes its length, 0 for no filter
    * @return the number of results, or an error: DIMENSION_MISMATCH, NOT_FINITE, INVALID_ARGUMENT,
    *     OUT_OF_MEMORY, CLOSED
    */
   @Export(name = "dv_search")
-  public static int search(int handle, int query, int floats, int k, int efSearch) {
+  public static int search(
+      int handle,
+      int query,
+      int floats,
+      int k,
+      int efSearch,
+      int mode,
+      int filter,
+      int filterBytes) {
     try {
       Database database = database(handle);
-      int found = database.search(query, floats, k, efSearch);
+      int found = database.search(query, floats, k, efSearch, mode, filter, filterBytes);
       CONTROL.output(database.output(), database.outputBytes());
+      return found;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Links queued vectors. See {@link Database#repair}.
+   *
+   * @param handle what {@link #open} gave
+   * @param maxNodes the most to link
+   * @return the number that is still queued, or an error: OUT_OF_MEMORY, CLOSED
+   */
+  @Export(name = "dv_repair")
+  public static int repair(int handle, int maxNodes) {
+    try {
+      Database database = database(handle);
+      int pending = database.repair(maxNodes);
+      CONTROL.counts(database.size(), pending);
+      return pending;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Checks the search graph. Output: 52 bytes of counts. See {@link Database#check}.
+   *
+   * @param handle what {@link #open} gave
+   * @return 0, or an error: OUT_OF_MEMORY, CLOSED
+   */
+  @Export(name = "dv_check")
+  public static int check(int handle) {
+    try {
+      Database database = database(handle);
+      database.check();
+      CONTROL.output(database.output(), database.outputBytes());
+      return 0;
+    } catch (DeltaException e) {
+      return error(e);
+    } catch (RuntimeException | Error e) {
+      return fatal(e);
+    }
+  }
+
+  /**
+   * Lists live vectors. Output: a record of 20 bytes for each; the control block tells where to go
+   * on. See {@link Database#rows}.
+   *
+   * @param handle what {@link #open} gave
+   * @param slot where to begin
+   * @param max the most to list
+   * @return the number of vectors, or an error: CLOSED, OUT_OF_MEMORY
+   */
+  @Export(name = "dv_rows")
+  public static int rows(int handle, int slot, int max) {
+    try {
+      Database database = database(handle);
+      int found = database.rows(slot, max);
+      CONTROL.output(database.output(), database.outputBytes());
+      CONTROL.next(database.next());
       return found;
     } catch (DeltaException e) {
       return error(e);
@@ -252,7 +343,7 @@ public final class Exports {
   }
 
   /**
-   * Gathers statistics. Output: the statistics record. O(1)
+   * Gathers statistics. Output: the statistics record. O(vectors)
    *
    * @param handle what {@link #open} gave
    * @return 0, or an error: CLOSED, OUT_OF_MEMORY
@@ -453,7 +544,7 @@ public final class Exports {
       Database database = database(handle);
       int merged = database.merge(stream, bytes, time(nowLow, nowHigh));
       CONTROL.output(database.output(), database.outputBytes());
-      CONTROL.live(database.size());
+      CONTROL.counts(database.size(), database.pending());
       return merged;
     } catch (DeltaException e) {
       return error(e);
@@ -566,7 +657,7 @@ public final class Exports {
               MEMORY.getLong(deltaId + 8) >>> 16,
               time(nowLow, nowHigh));
       CONTROL.output(database.output(), database.outputBytes());
-      CONTROL.live(database.size());
+      CONTROL.counts(database.size(), database.pending());
       return applied;
     } catch (DeltaException e) {
       return error(e);

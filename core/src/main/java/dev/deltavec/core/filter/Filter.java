@@ -48,7 +48,7 @@ public final class Filter {
    * @param memory where the text and the metadata to be asked are
    * @param address of the text in UTF-8, unchecked
    * @param bytes its length
-   * @return the filter. O(bytes · log bytes)
+   * @return the filter. O(bytes · depth), and O(n^1.5) comparisons for n alternatives
    * @throws DeltaException {@code INVALID_ARGUMENT} if the text is no filter, is longer than {@link
    *     #MAX_BYTES} or nests deeper than {@link #MAX_DEPTH}; the message names the place
    */

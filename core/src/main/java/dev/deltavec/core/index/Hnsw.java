@@ -19,7 +19,7 @@ import dev.deltavec.core.memory.Memory;
  * <ul>
  *   <li><i>select</i>: a candidate is taken unless a taken one is closer to it, by the factor
  *       {@link Measure#alpha}, than the node is; then the nearest rejected ones fill up to {@code
- *       fill}. On layer 0 a node takes up to 3 M / 2 links of its own.
+ *       fill}. On layer 0 a node takes up to 5 M / 4 links of its own.
  *   <li><i>link</i>: where a list overflows, <i>select</i> thins it, but no node that has {@code
  *       floor} links or fewer loses one if that can be helped. What is dropped goes on both sides.
  *   <li><i>remove</i>: the former neighbours are joined to each other, pairwise, nearest first,
@@ -63,7 +63,7 @@ final class Hnsw {
   private final int m;
   private final int layer0Cap;
 
-  /** The most links that a node takes for itself on layer 0: 24 at M = 16. */
+  /** The most links that a node takes for itself on layer 0: 20 at M = 16. */
   private final int ownLinks;
 
   /** Rejected candidates fill a list up to this many links: 12 at M = 16. */
@@ -128,7 +128,7 @@ final class Hnsw {
     m = options.hnswM();
     alpha = distances.alpha();
     layer0Cap = 2 * m;
-    ownLinks = 3 * m / 2;
+    ownLinks = 5 * m / 4;
     fill = Math.max(2, 3 * m / 4);
     floor = Math.max(1, 3 * m / 8);
     joinLimit = 3 * m / 2;

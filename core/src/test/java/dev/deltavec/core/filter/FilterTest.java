@@ -1,6 +1,7 @@
 package dev.deltavec.core.filter;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.deltavec.core.DeltaException;
@@ -69,6 +70,21 @@ class FilterTest {
     yes(equal("2"), "{" + before + "\"a\":2,\"c\":[]}");
     no(equal("1"), "{" + before + "\"a\":2}");
     no(equal("1"), "{" + before + "\"b\":1}");
+  }
+
+  @Test
+  void findsAMemberBehindStringsOfAnyLength() {
+    List<String> tricks =
+        List.of("", "\\\\", "\\\"", "\\\"\\\\", "\\u0022", "é", "}],{[:", "#!\u005d");
+    for (int before = 0; before < 20; before++) {
+      for (int after = 0; after < 20; after++) {
+        for (String trick : tricks) {
+          String string = "\"" + "x".repeat(before) + trick + "y".repeat(after) + "\"";
+          yes(equal("2"), "{" + string + ":1,\"b\":" + string + ",\"a\":2}");
+          yes(equal("2"), "{\"b\":[" + string + ",{" + string + ":" + string + "}],\"a\":2}");
+        }
+      }
+    }
   }
 
   @Test
@@ -501,6 +517,31 @@ class FilterTest {
     String metadata = new String(MergePatch.apply(new byte[0], patch), StandardCharsets.UTF_8);
     yes("{\"equals\":[[\"a\",\"c\"],2.5]}", metadata);
     yes("{\"equals\":[[\"b\"],1]}", metadata);
+  }
+
+  @Test
+  void readsNothingBehindAFilter() {
+    for (int length = 0; length < 20; length++) {
+      byte[] filter = equal("\"" + "x".repeat(length) + "\"").getBytes(StandardCharsets.UTF_8);
+      int start = texts.write(filter);
+      Memory memory = texts.endingAt(start + filter.length);
+      assertThatCode(() -> Filter.parse(memory, start, filter.length)).doesNotThrowAnyException();
+    }
+  }
+
+  @Test
+  void readsNothingBehindMetadata() {
+    byte[] filter = equal("\"x\"").getBytes(StandardCharsets.UTF_8);
+    for (int length = 0; length < 20; length++) {
+      String string = "\"" + "x".repeat(length) + "\"";
+      for (String metadata :
+          List.of(a(string), a("[" + string + "]"), a("1"), "{" + string + ":1}", "{}")) {
+        int block = texts.metadata(metadata);
+        Memory memory = texts.endingAt(block + 4 + metadata.length());
+        Filter asking = Filter.parse(memory, texts.write(filter), filter.length);
+        assertThatCode(() -> asking.matches(block)).doesNotThrowAnyException();
+      }
+    }
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.deltavec.core.filter;
 import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Memory;
 import dev.deltavec.core.support.ArrayMemory;
+import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 
 /** A memory with a filter's text and one metadata block. */
@@ -46,6 +47,27 @@ final class Texts {
     Bytes.write(memory, block + 4, json);
     memory.putLong(block + 4 + json.length, -1);
     return block;
+  }
+
+  /** The same memory, in which nothing can be read from {@code end} on. */
+  Memory endingAt(int end) {
+    return (Memory)
+        Proxy.newProxyInstance(
+            Memory.class.getClassLoader(),
+            new Class<?>[] {Memory.class},
+            (proxy, method, arguments) -> {
+              int bytes =
+                  switch (method.getName()) {
+                    case "getByte" -> 1;
+                    case "getInt" -> 4;
+                    case "getLong" -> 8;
+                    default -> throw new AssertionError(method);
+                  };
+              if ((int) arguments[0] + bytes > end) {
+                throw new AssertionError("reads behind the end");
+              }
+              return method.invoke(memory, arguments);
+            });
   }
 
   boolean matches(String filter, String metadata) {
