@@ -5,6 +5,7 @@ import { BINDINGS } from "./bindings.ts";
 import { legacyExceptions } from "./exceptions.ts";
 import { featureArguments } from "./features.ts";
 import { shortened } from "./idioms.ts";
+import { renamedInOrder } from "./order.ts";
 import type { Product } from "./product.ts";
 import { withoutRuntime } from "./runtime.ts";
 import {
@@ -73,16 +74,15 @@ export function link(input: LinkInput): LinkOutput {
   );
   const text = product.exceptions === "try" ? legacyExceptions(linked.text) : linked.text;
   writeFileSync(file("linked.wat"), text);
-  const named = product.names ? ["-g"] : STRIP;
-  run(
-    "wasm-opt",
-    ...featureArguments(),
-    ...OPTIMISATION,
-    file("linked.wat"),
-    ...named,
-    "-o",
-    file("linked.wasm"),
-  );
+  const optimised = product.names
+    ? ["-o", file("linked.wasm")]
+    : ["-S", "-o", file("optimised.wat")];
+  run("wasm-opt", ...featureArguments(), "-g", ...OPTIMISATION, file("linked.wat"), ...optimised);
+  if (!product.names) {
+    writeFileSync(file("ordered.wat"), renamedInOrder(readFileSync(file("optimised.wat"), "utf8")));
+    const order = ["--reorder-functions-by-name", ...STRIP, "-o", file("linked.wasm")];
+    run("wasm-opt", ...featureArguments(), file("ordered.wat"), ...order);
+  }
   const module = new Uint8Array(readFileSync(file("linked.wasm")));
   verify(module, product, product.kernelExports ? linked.kernels : []);
   return { module, dropped: linked.dropped, bound: linked.bound };
