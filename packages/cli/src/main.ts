@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-/** The command line: `demo`, `bench adr` and `bench history`. */
 import { Command, InvalidArgumentError, Option } from "commander";
+/** The command line: `demo`, `bench adr`, `bench history` and `bench churn`. */
+import { PARTS, type Part } from "./bench/churn/protocol.ts";
 import { ENGINES, type EngineName, WASM_ENGINES } from "./engine/engine.ts";
 import { messageOf } from "./errors.ts";
 import { print } from "./terminal.ts";
@@ -13,10 +14,10 @@ function positive(text: string): number {
   return value;
 }
 
-function among(known: readonly EngineName[]): (text: string) => EngineName[] {
+function among<T extends string>(known: readonly T[]): (text: string) => T[] {
   return (text) => {
-    const names = text.split(",").map((name) => name.trim());
-    const unknown = names.find((name) => !known.includes(name as EngineName));
+    const names = text.split(",").map((name) => name.trim() as T);
+    const unknown = names.find((name) => !known.includes(name));
     if (unknown !== undefined) {
       throw new InvalidArgumentError(
         `${JSON.stringify(unknown)} is none; there are ${known.join(", ")}.`,
@@ -98,6 +99,31 @@ bench
       const { renderHistory } = await import("./bench/history-report.ts");
       const { json, data, ...rest } = options;
       print(renderHistory(await history({ ...rest, json, data })));
+    },
+  );
+
+bench
+  .command("churn")
+  .description("the index under edits: updates, deletes, turnover, filters, search, memory, scale")
+  .option("--json <file>", "write the figures to a file")
+  .option("--data <folder>", "data set (default: what the repository carries, with noise)")
+  .option("--engines <names>", "comma-separated", among(ENGINES), ["jvm", "chromium"])
+  .option("--only <parts>", `comma-separated, of ${PARTS.join(", ")}`, among(PARTS), [...PARTS])
+  .option("--n <count>", "vectors in the database", positive, 10_000)
+  .option("--rounds <count>", "rounds of what is timed", positive, 3)
+  .action(
+    async (options: {
+      json?: string;
+      data?: string;
+      engines: EngineName[];
+      only: Part[];
+      n: number;
+      rounds: number;
+    }) => {
+      const { churn } = await import("./bench/churn/churn.ts");
+      const { renderChurn } = await import("./bench/churn/report.ts");
+      const { json, data, ...rest } = options;
+      print(renderChurn(await churn({ ...rest, json, data })));
     },
   );
 

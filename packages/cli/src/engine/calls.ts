@@ -1,3 +1,5 @@
+import { measureChurn } from "../bench/churn/bench.ts";
+import type { ChurnRequest } from "../bench/churn/protocol.ts";
 import { HistoryBench } from "../bench/history-operations.ts";
 import type { HistoryRequest, PresentRequest } from "../bench/history-protocol.ts";
 import { AdrBench } from "../bench/operations.ts";
@@ -61,6 +63,12 @@ export class Calls {
         return this.#openedHistory().present(params as PresentRequest);
       case "history bytes":
         return this.#openedHistory().bytes();
+      case "churn": {
+        const request = params as ChurnRequest;
+        const { source, runtime } = this.#platform;
+        const figures = await measureChurn(source(request.data), request, emit);
+        return { runtime, figures };
+      }
       default:
         throw new Error(`unknown call ${method}`);
     }

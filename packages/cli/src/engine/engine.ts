@@ -11,8 +11,8 @@ export const WASM_ENGINES: readonly EngineName[] = ["node", "chromium"];
  * deltavec somewhere else: in a process or a page of its own, which does one call at a time and is idle otherwise.
  *
  * Every engine knows the calls `demo` ({@link DemoRequest}, reports {@link DemoEvent}s), `init`, `open`, `run` and
- * `memory` (see `bench/protocol.ts`); those in WebAssembly also `history open`, `history run`, `history present` and
- * `history bytes` (see `bench/history-protocol.ts`).
+ * `memory` (see `bench/protocol.ts`), and `churn` (see `bench/churn/protocol.ts`); those in WebAssembly also
+ * `history open`, `history run`, `history present` and `history bytes` (see `bench/history-protocol.ts`).
  */
 export interface Engine {
   readonly name: EngineName;

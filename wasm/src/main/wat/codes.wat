@@ -14,10 +14,10 @@
 
   ;; ---- encoding
 
-  ;; What all that encode do with a value, before it is rounded: y = row * factor - center, clamped to 2^60.
+  ;; What all that encode do with a value, before it is rounded: y = row * factor - center, clamped to 2^52.
   ;; Clamping is for pmin and pmax, one instruction each everywhere, with the limit first.
 
-  ;; The largest magnitude of the y, 0 if it is below 2^-60. Clamping the largest is clamping all.
+  ;; The largest magnitude of the y, 0 if it is below 2^-52. Clamping the largest is clamping all.
   (func $largest (param $row i32) (param $factor f32) (param $center i32) (param $floats i32) (result f32)
     (local $end i32) (local $f v128) (local $m v128)
     (local.set $f (f32x4.splat (local.get $factor)))
@@ -34,15 +34,15 @@
       (br_if $block (i32.lt_u (local.tee $row (i32.add (local.get $row) (i32.const 64))) (local.get $end))))
     (call $bounded (local.get $m)))
 
-  ;; The largest of four magnitudes, at most 2^60, 0 if it is below 2^-60.
+  ;; The largest of four magnitudes, at most 2^52, 0 if it is below 2^-52.
   (func $bounded (param $m v128) (result f32)
     (local $max f32)
     (local.set $m (f32x4.pmax (local.get $m)
       (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 (local.get $m) (local.get $m))))
     (local.set $m (f32x4.pmax (local.get $m)
       (i8x16.shuffle 4 5 6 7 0 1 2 3 4 5 6 7 0 1 2 3 (local.get $m) (local.get $m))))
-    (local.set $max (f32x4.extract_lane 0 (f32x4.pmin (v128.const f32x4 0x1p60 0x1p60 0x1p60 0x1p60) (local.get $m))))
-    (select (f32.const 0) (local.get $max) (f32.lt (local.get $max) (f32.const 0x1p-60))))
+    (local.set $max (f32x4.extract_lane 0 (f32x4.pmin (v128.const f32x4 0x1p52 0x1p52 0x1p52 0x1p52) (local.get $m))))
+    (select (f32.const 0) (local.get $max) (f32.lt (local.get $max) (f32.const 0x1p-52))))
 
   ;; Writes the codes v of a row: y * inverse, rounded to the nearest, ties to even, clamped to $most. To clamp before
   ;; rounding comes to the same, and spares clamping y. To add 1.5 * 2^23 rounds, and leaves v in the low bits.
@@ -109,7 +109,7 @@
     (local $f v128) (local $range v128) (local $y v128) (local $d v128) (local $m v128) (local $s v128) (local $t v128)
     (local $seven v128) (local $magic v128) (local $scale v128) (local $inverse v128) (local $scale2 v128) (local $inverse2 v128)
     (local.set $f (f32x4.splat (local.get $factor)))
-    (local.set $range (v128.const f32x4 0x1p60 0x1p60 0x1p60 0x1p60))
+    (local.set $range (v128.const f32x4 0x1p52 0x1p52 0x1p52 0x1p52))
     (local.set $end (i32.add (local.get $row) (i32.shl (local.get $floats) (i32.const 2))))
     (local.set $p (local.get $row))
     (local.set $c (local.get $center))

@@ -20,6 +20,7 @@ import dev.deltavec.jvm.SegmentMemory;
  * @param checkpoints checkpoints in the history
  * @param maxLevel highest layer of the search graph, 0 for one layer
  * @param stride floats that one vector takes in memory: dimensions and padding
+ * @param index what the search graph holds
  */
 public record DeltaStats(
     int size,
@@ -36,7 +37,8 @@ public record DeltaStats(
     int historyDeltas,
     int checkpoints,
     int maxLevel,
-    int stride) {
+    int stride,
+    IndexStats index) {
   /** Reads the output of the core's statistics; see docs/abi.md. */
   static DeltaStats of(Store store) {
     SegmentMemory memory = store.memory();
@@ -56,6 +58,7 @@ public record DeltaStats(
         memory.getInt(record + 88),
         memory.getInt(record + 92),
         memory.getInt(record + 64),
-        memory.getInt(record + 68));
+        memory.getInt(record + 68),
+        IndexStats.of(store));
   }
 }

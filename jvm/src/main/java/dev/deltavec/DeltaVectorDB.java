@@ -5,9 +5,9 @@ import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
+import dev.deltavec.core.Quantization;
 import dev.deltavec.core.delta.Frame;
 import dev.deltavec.jvm.SegmentMemory;
-import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -51,19 +51,22 @@ public final class DeltaVectorDB implements AutoCloseable {
   private final Gate gate = new Gate();
   private final Store store;
   private final Database database;
+  private final Repairs repairs;
   private final Following following;
   private final Changes changes;
   private final Searches searches;
   private final Past past;
   private final Exchange exchange;
 
-  private DeltaVectorDB(DatabaseOptions options, long memoryLimit, InstantSource clock) {
+  private DeltaVectorDB(
+      DatabaseOptions options, long memoryLimit, InstantSource clock, boolean idleRepair) {
     store = new Store(options, memoryLimit, clock);
     database = store.database();
     FrameDecoder decoder = new FrameDecoder(store.memory(), database.heap(), options.replica());
-    following = new Following(gate, store, decoder);
+    repairs = new Repairs(gate, database, idleRepair);
+    following = new Following(gate, store, decoder, repairs);
     changes = new Changes(store, following);
-    searches = new Searches(store);
+    searches = new Searches(gate, store);
     past = new Past(store, decoder);
     exchange = new Exchange(store, following);
   }
@@ -270,10 +273,11 @@ public final class DeltaVectorDB implements AutoCloseable {
    * Returns a vector's current values without copying them: a read-only view on the database's
    * memory.
    *
-   * <p>The view is valid until a delta is next applied, which may change the values, give their
-   * place to another vector, or move the memory; after the latter two, and after {@link #close}, it
-   * shows other values or throws {@link IllegalStateException}. It never leads outside the memory.
-   * Keep the database reachable, and no other thread applying, while using it.
+   * <p>The view is valid until a delta is next applied or a link renewed (option {@code
+   * idleRepair}), which may change the values, give their place to another vector, or move the
+   * memory; after the latter two, and after {@link #close}, it shows other values or throws {@link
+   * IllegalStateException}. It never leads outside the memory. Keep the database reachable, and no
+   * other thread applying, while using it.
    *
    * @param id the vector's id
    * @return {@code dimensions} floats, or null if there is no such vector. O(1)
@@ -285,13 +289,9 @@ public final class DeltaVectorDB implements AutoCloseable {
       int address = store.find(id);
       return address == 0
           ? null
-          : store
-              .memory()
-              .slice(address, 4L * options().dimensions())
-              .asByteBuffer()
-              .asReadOnlyBuffer()
-              .order(ByteOrder.LITTLE_ENDIAN)
-              .asFloatBuffer();
+          : options().keepFloats()
+              ? store.view(address)
+              : FloatBuffer.wrap(store.vector(address)).asReadOnlyBuffer();
     } finally {
       gate.unlock();
     }
@@ -345,9 +345,91 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     or {@code OUT_OF_MEMORY}
    */
   public List<SearchResult> search(float[] query, int k) {
+    return search(query, k, SearchOptions.defaults());
+  }
+
+  /**
+   * Finds the vectors closest to a query.
+   *
+   * {@snippet :
+   * db.search(query, 10, SearchOptions.defaults().withFilter(MetadataFilter.equal("lang", "en")));
+   * }
+   *
+   * @param query {@code dimensions} finite values
+   * @param k how many to find, 1 or more
+   * @param options how to search
+   * @return up to {@code k} hits, closest first; fewer if there are not so many vectors, or the
+   *     filter lets fewer through. About O(log size); O(size) if little passes the filter, for
+   *     another metric, and exactly
+   * @throws DeltaException {@code DIMENSION_MISMATCH}, {@code NOT_FINITE}, {@code INVALID_ARGUMENT}
+   *     or {@code OUT_OF_MEMORY}; what a {@link FilterFunction} throws comes through as it is
+   */
+  public List<SearchResult> search(float[] query, int k, SearchOptions options) {
+    Objects.requireNonNull(options, "options");
     gate.enter();
     try {
-      return searches.search(query, k);
+      return searches.search(query, k, options);
+    } finally {
+      gate.unlock();
+    }
+  }
+
+  /**
+   * Searches for several queries, as {@link #search(float[], int, SearchOptions)} does for one. All
+   * queries are checked before the first is searched for. Between them nobody else has a turn.
+   *
+   * @param queries each {@code dimensions} finite values
+   * @param k how many to find for each, 1 or more
+   * @param options how to search
+   * @return the hits of each query, in the queries' order
+   * @throws DeltaException as for one query, with the {@link DeltaException#index index} of the
+   *     offending one
+   */
+  public List<List<SearchResult>> searchBatch(float[][] queries, int k, SearchOptions options) {
+    Objects.requireNonNull(options, "options");
+    gate.enter();
+    try {
+      return searches.searchBatch(queries, k, options);
+    } finally {
+      gate.unlock();
+    }
+  }
+
+  // ---------------------------------------------------------------- the search graph
+
+  /**
+   * Renews the links of all vectors that have drifted far from where they were linked, and links
+   * new ones that are not yet. Searches are right without: until then such vectors are compared
+   * directly, which takes time. A large backlog is worked off by the writers, the rest while nobody
+   * writes (option {@code idleRepair}); this is for who wants it done now. Other threads get their
+   * turns in between; what they add is repaired, too.
+   *
+   * @return how many were repaired; 0 are pending. About O(log size) each
+   */
+  public RepairStats repair() {
+    return repairs.repair();
+  }
+
+  /**
+   * Repairs as {@link #repair()}, for some time.
+   *
+   * @param budget stops before it is spent, or a little after; 0 or more
+   * @return how many were repaired, and how many are still pending
+   * @throws DeltaException {@code INVALID_ARGUMENT} for a negative time
+   */
+  public RepairStats repair(Duration budget) {
+    return repairs.repair(budget);
+  }
+
+  /**
+   * Checks the search graph through and through: that every vector can be found, and that all links
+   * and lists are in order. For tests, and when in doubt. O(size)
+   */
+  public IndexReport checkIndex() {
+    gate.enter();
+    try {
+      database.check();
+      return IndexReport.of(store);
     } finally {
       gate.unlock();
     }
@@ -533,7 +615,7 @@ public final class DeltaVectorDB implements AutoCloseable {
 
   // ---------------------------------------------------------------- all in all
 
-  /** Returns sizes and counts. O(1) */
+  /** Returns sizes and counts. O(size) */
   public DeltaStats stats() {
     gate.enter();
     try {
@@ -590,7 +672,10 @@ public final class DeltaVectorDB implements AutoCloseable {
 
     private final DatabaseOptions.Builder options = DatabaseOptions.builder();
     private @Nullable String replicaId;
-    private boolean history = true;
+    private @Nullable Boolean history;
+    private boolean keepFloats = true;
+    private boolean idleRepair = true;
+    private double recallSampleRate;
     private long autoCompact;
     private Duration maxClockAhead = Duration.ofDays(1);
     private long memoryLimit = SegmentMemory.MAX_BYTES;
@@ -628,7 +713,10 @@ public final class DeltaVectorDB implements AutoCloseable {
       return this;
     }
 
-    /** Sets whether deltas are kept, to read the past, to follow and to merge. Default true. */
+    /**
+     * Sets whether deltas are kept, to read the past, to follow and to merge. Default true, and
+     * false where {@link #keepFloats} is.
+     */
     public Builder history(boolean value) {
       history = value;
       return this;
@@ -688,6 +776,44 @@ public final class DeltaVectorDB implements AutoCloseable {
       return this;
     }
 
+    /**
+     * Sets what the search graph is built and walked on: codes of 8 or 4 bits for each value, or
+     * the floats themselves. Results are ranked by the floats in any case, if these are kept.
+     * Default {@link Quantization#INT8}.
+     */
+    public Builder quantization(Quantization value) {
+      options.quantization(Objects.requireNonNull(value, "quantization"));
+      return this;
+    }
+
+    /**
+     * Sets whether vectors are kept as floats beside their codes. Without, they take a fifth of the
+     * memory or less, and read as what their codes say: a little off. That goes with neither a
+     * history, a grid nor {@link Quantization#NONE}. Default true.
+     */
+    public Builder keepFloats(boolean value) {
+      keepFloats = value;
+      return this;
+    }
+
+    /**
+     * Sets whether links are renewed in a thread of its own (one for all databases) while nobody
+     * writes; see {@link DeltaVectorDB#repair()}. Default true.
+     */
+    public Builder idleRepair(boolean value) {
+      idleRepair = value;
+      return this;
+    }
+
+    /**
+     * Sets which share of the searches is checked against an exact one, 0 to 1, for {@link
+     * IndexStats#estimatedRecall}. Default 0.
+     */
+    public Builder recallSampleRate(double value) {
+      recallSampleRate = value;
+      return this;
+    }
+
     /** Sets how closeness is measured. Default {@link Metric#COSINE}. */
     public Builder metric(Metric value) {
       options.metric(Objects.requireNonNull(value, "metric"));
@@ -730,7 +856,8 @@ public final class DeltaVectorDB implements AutoCloseable {
             ErrorCode.INVALID_ARGUMENT,
             "option memoryLimit must be from 0 to 2^32, not " + memoryLimit);
       }
-      if (autoCompact < 0 || (autoCompact > 0 && !history)) {
+      boolean keepHistory = history == null ? keepFloats : history;
+      if (autoCompact < 0 || (autoCompact > 0 && !keepHistory)) {
         throw new DeltaException(
             ErrorCode.INVALID_ARGUMENT,
             "option autoCompact must be 0 or more, and 0 without history, not " + autoCompact);
@@ -740,13 +867,20 @@ public final class DeltaVectorDB implements AutoCloseable {
             ErrorCode.INVALID_ARGUMENT,
             "option maxClockAhead must not be negative, not " + maxClockAhead);
       }
+      if (!(recallSampleRate >= 0 && recallSampleRate <= 1)) {
+        throw new DeltaException(
+            ErrorCode.INVALID_ARGUMENT,
+            "option recallSampleRate must be from 0 to 1, not " + recallSampleRate);
+      }
       boolean bounded = maxClockAhead.getSeconds() < Frame.TIME_LIMIT;
       options
-          .history(history)
+          .history(keepHistory)
+          .keepFloats(keepFloats)
+          .recallSampleRate(recallSampleRate)
           .maxHistoryBytes(autoCompact)
           .maxAheadMillis(bounded ? maxClockAhead.toMillis() : Long.MAX_VALUE)
           .replica(replicaId == null ? randomReplica() : replica(replicaId));
-      return new DeltaVectorDB(options.build(), memoryLimit, clock);
+      return new DeltaVectorDB(options.build(), memoryLimit, clock, idleRepair);
     }
 
     private static long randomReplica() {

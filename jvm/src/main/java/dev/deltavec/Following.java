@@ -21,15 +21,17 @@ final class Following {
   private final Store store;
   private final Database database;
   private final FrameDecoder decoder;
+  private final Repairs repairs;
   private final EventHub events = new EventHub();
 
   /** How many deltas have come in. */
   private long position;
 
-  Following(Gate gate, Store store, FrameDecoder decoder) {
+  Following(Gate gate, Store store, FrameDecoder decoder, Repairs repairs) {
     this.gate = gate;
     this.store = store;
     this.decoder = decoder;
+    this.repairs = repairs;
     database = store.database();
   }
 
@@ -43,11 +45,15 @@ final class Following {
     return events.active();
   }
 
-  /** Counts deltas that have come in, and wakes feeds. Returns the position of the first. */
+  /**
+   * Counts deltas that have come in, and tells feeds and repairs. Returns the position of the
+   * first.
+   */
   long took(int deltas) {
     long first = position;
     position += deltas;
     gate.wake();
+    repairs.wrote();
     return first;
   }
 

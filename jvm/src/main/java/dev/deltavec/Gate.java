@@ -23,13 +23,22 @@ final class Gate {
     lock.lock();
     if (closed) {
       lock.unlock();
-      throw new DeltaException(ErrorCode.CLOSED, "the database is closed");
+      throw closedError();
     }
+  }
+
+  private static DeltaException closedError() {
+    return new DeltaException(ErrorCode.CLOSED, "the database is closed");
   }
 
   /** Takes the lock, also of a closed database. */
   void lock() {
     lock.lock();
+  }
+
+  /** Takes the lock, also of a closed database, unless another thread holds it. */
+  boolean tryLock() {
+    return lock.tryLock();
   }
 
   void unlock() {
@@ -40,6 +49,17 @@ final class Gate {
 
   boolean isClosed() {
     return closed;
+  }
+
+  /**
+   * Fails if a callback has closed the database.
+   *
+   * @throws DeltaException {@code CLOSED}
+   */
+  void requireOpen() {
+    if (closed) {
+      throw closedError();
+    }
   }
 
   /** Closes, and wakes whoever waits. Returns false if it was closed before. */

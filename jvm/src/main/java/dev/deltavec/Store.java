@@ -8,6 +8,8 @@ import dev.deltavec.core.delta.Frame;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.jvm.Platform;
 import dev.deltavec.jvm.SegmentMemory;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -111,11 +113,11 @@ final class Store {
     return writer.writeId(reserve(3L * Math.min(id.length(), Frame.MAX_ID_BYTES)), id);
   }
 
-  /** Puts a query, if it has the right length; one of another is refused by that alone. */
-  void putQuery(float[] query) {
-    if (query.length == options.dimensions()) {
-      memory.putFloats(reserve(4L * query.length), query);
-    }
+  /** Puts a query, with room for so many bytes behind it, and returns its address. */
+  int putQuery(float[] query, long more) {
+    int at = reserve(4L * query.length + more);
+    memory.putFloats(at, query);
+    return at;
   }
 
   /** Puts bytes. */
@@ -138,6 +140,16 @@ final class Store {
     return vector;
   }
 
+  /** Returns a view on a vector. */
+  FloatBuffer view(int address) {
+    return memory
+        .slice(address, 4L * options.dimensions())
+        .asByteBuffer()
+        .asReadOnlyBuffer()
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .asFloatBuffer();
+  }
+
   /** Returns a copy of the last call's output. */
   byte[] output() {
     return bytes(database.output(), database.outputBytes());
@@ -147,6 +159,13 @@ final class Store {
   String metadata() {
     int bytes = database.outputBytes();
     return bytes == 0 ? "{}" : text(database.output(), bytes);
+  }
+
+  /** Returns the id of the vector in a slot, or null if none lives there. */
+  @Nullable String idAt(int slot) {
+    boolean found = database.rows(slot, 1) > 0 && memory.getInt(database.output()) == slot;
+    int row = database.output();
+    return found ? text(memory.getInt(row + 4), memory.getInt(row + 8)) : null;
   }
 
   byte[] bytes(int address, int n) {
@@ -163,9 +182,13 @@ final class Store {
     return new String(text, 0, bytes, StandardCharsets.UTF_8);
   }
 
+  double number(int address) {
+    return Double.longBitsToDouble(memory.getLong(address));
+  }
+
   /** Reads a whole number that lies there as a double. */
   long whole(int address) {
-    return (long) Double.longBitsToDouble(memory.getLong(address));
+    return (long) number(address);
   }
 
   /** Reads a time; a negative one is none. */

@@ -6,6 +6,7 @@ import com.sun.management.ThreadMXBean;
 import dev.deltavec.core.Database;
 import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.Metric;
+import dev.deltavec.core.Quantization;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.ScalarKernels;
@@ -15,10 +16,13 @@ import dev.deltavec.core.support.Generator;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * The core's hot paths make no objects, whatever the compiler does: over an array and with plain
@@ -32,14 +36,18 @@ class AllocationTest {
   private final ArrayMemory memory = new ArrayMemory();
   private final Buffer input = new Buffer(new Heap(memory));
   private final Generator random = new Generator(1);
-  private Database database = filled(Metric.COSINE);
+  private Database database = filled(Metric.COSINE, Quantization.INT8);
 
-  private Database filled(Metric metric) {
+  private Database filled(Metric metric, Quantization quantization) {
     Database fresh =
         new Database(
             memory,
             new ScalarKernels(memory),
-            DatabaseOptions.builder().dimensions(DIMENSIONS).metric(metric).build());
+            DatabaseOptions.builder()
+                .dimensions(DIMENSIONS)
+                .metric(metric)
+                .quantization(quantization)
+                .build());
     for (int i = 0; i < VECTORS; i++) {
       byte[] frame = new Frames().create("v" + i, random.vector(DIMENSIONS)).toBytes();
       fresh.apply(write(frame), frame.length, 1, 0);
@@ -93,31 +101,77 @@ class AllocationTest {
     assertThat(allocatedBy(() -> last[0] = new byte[16])).isPositive();
   }
 
+  static Stream<Arguments> metricsAndQuantizations() {
+    return Stream.of(Metric.values())
+        .flatMap(metric -> Stream.of(Quantization.values()).map(how -> Arguments.of(metric, how)));
+  }
+
   @ParameterizedTest
-  @EnumSource(Metric.class)
-  void aSearchAllocatesNothing(Metric metric) {
-    database = filled(metric);
-    byte[] queries = Frames.floats(random.vector(DIMENSIONS * 20));
-    int address = write(queries);
-    long allocated =
-        allocatedBy(() -> {
-          for (int i = 0; i < 20; i++) {
-            database.search(address + i * DIMENSIONS * 4, DIMENSIONS, 10, 0);
-          }
-        });
-    assertThat(allocated).isZero();
+  @MethodSource("metricsAndQuantizations")
+  void aSearchAllocatesNothing(Metric metric, Quantization quantization) {
+    database = filled(metric, quantization);
+    assertThat(allocatedBySearching(0)).isZero();
   }
 
   @Test
-  void aSparseDeltaAllocatesNothing() {
+  void anExactSearchAllocatesNothing() {
+    assertThat(allocatedBySearching(Database.EXACT)).isZero();
+  }
+
+  @Test
+  void aSearchBesideVectorsThatHaveMovedAllocatesNothing() {
+    move(100);
+    assertThat(database.pending()).isPositive();
+    assertThat(allocatedBySearching(0)).isZero();
+  }
+
+  @Test
+  void aRepairAllocatesNothing() {
+    long least = Long.MAX_VALUE;
+    for (int run = 0; run < 5 && least != 0; run++) {
+      move(100);
+      assertThat(database.pending()).isPositive();
+      long before = threads.getCurrentThreadAllocatedBytes();
+      database.repair(VECTORS);
+      least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+      assertThat(database.pending()).isZero();
+    }
+    assertThat(least).isZero();
+  }
+
+  private void move(int vectors) {
+    Frames frames = new Frames();
+    for (int i = 0; i < vectors; i++) {
+      frames.dense("v" + i, random.vector(DIMENSIONS));
+    }
+    byte[] bytes = frames.toBytes();
+    database.apply(write(bytes), bytes.length, frames.count(), 0);
+  }
+
+  private long allocatedBySearching(int mode) {
+    byte[] queries = Frames.floats(random.vector(DIMENSIONS * 20));
+    int address = write(queries);
+    return allocatedBy(() -> {
+      for (int i = 0; i < 20; i++) {
+        database.search(address + i * DIMENSIONS * 4, DIMENSIONS, 10, 0, mode, 0, 0);
+      }
+    });
+  }
+
+  @ParameterizedTest
+  @EnumSource(Quantization.class)
+  void aSparseDeltaAllocatesNothing(Quantization quantization) {
+    database = filled(Metric.COSINE, quantization);
     assertThat(
             allocatedByApplying(
                 frames -> frames.sparse("v7", new int[] {1, 5, 40}, new float[] {1, 2, 3})))
         .isZero();
   }
 
-  @Test
-  void aDenseDeltaAllocatesNothing() {
+  @ParameterizedTest
+  @EnumSource(Quantization.class)
+  void aDenseDeltaAllocatesNothing(Quantization quantization) {
+    database = filled(Metric.COSINE, quantization);
     float[] vector = random.vector(DIMENSIONS);
     assertThat(allocatedByApplying(frames -> frames.dense("v7", vector))).isZero();
   }

@@ -12,6 +12,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.deltavec.core.ErrorCode;
+import dev.deltavec.core.Quantization;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -346,6 +347,13 @@ class BadInputTest {
         Arguments.of("hnswEfConstruction", 10_001, of().hnswEfConstruction(10_001)),
         Arguments.of("hnswEfSearch", 0, of().hnswEfSearch(0)),
         Arguments.of("hnswEfSearch", 10_001, of().hnswEfSearch(10_001)),
+        Arguments.of("recallSampleRate", -0.01, of().recallSampleRate(-0.01)),
+        Arguments.of("recallSampleRate", 1.01, of().recallSampleRate(1.01)),
+        Arguments.of("recallSampleRate", Double.NaN, of().recallSampleRate(Double.NaN)),
+        Arguments.of("keepFloats", "history", of().keepFloats(false).history(true)),
+        Arguments.of(
+            "keepFloats", "quantization", of().keepFloats(false).quantization(Quantization.NONE)),
+        Arguments.of("keepFloats", "grid", of().keepFloats(false).grid(10)),
         Arguments.of("replicaId", "12345", of().replicaId("12345")),
         Arguments.of("replicaId", "00000000000g", of().replicaId("00000000000g")),
         Arguments.of("memoryLimit", -1, of().memoryLimit(-1)),
@@ -371,6 +379,13 @@ class BadInputTest {
       assertThatThrownBy(() -> db.applyDeltas(Arrays.asList(creates("c", 1, 2, 3), none)))
           .isInstanceOf(NullPointerException.class);
       assertThatThrownBy(() -> db.search(nothing(), 1)).isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.search(v(1, 2, 3), 1, nothing()))
+          .isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.searchBatch(nothing(), 1, SearchOptions.defaults()))
+          .isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> db.repair(nothing())).isInstanceOf(NullPointerException.class);
+      assertThatThrownBy(() -> of().quantization(nothing()))
+          .isInstanceOf(NullPointerException.class);
       assertThatThrownBy(() -> db.getVector(nothing())).isInstanceOf(NullPointerException.class);
       assertThatThrownBy(() -> db.onDelta(nothing())).isInstanceOf(NullPointerException.class);
       assertThatThrownBy(() -> db.onDelta(delta -> {}, nothing()))

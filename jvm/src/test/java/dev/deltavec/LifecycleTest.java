@@ -12,6 +12,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
+import dev.deltavec.core.Quantization;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -81,7 +82,9 @@ class LifecycleTest {
 
   @Test
   void refusedMemoryIsAnErrorThatChangesNothing() {
-    try (DeltaVectorDB db = DeltaVectorDB.builder().dimensions(384).memoryLimit(4 << 20).build()) {
+    // Without history, as that would need memory for the changes behind the refused one, too.
+    try (DeltaVectorDB db =
+        DeltaVectorDB.builder().dimensions(384).history(false).memoryLimit(4 << 20).build()) {
       float[] vector = new float[384];
       List<VectorDelta> batch = new ArrayList<>();
       DeltaException refused = null;
@@ -252,6 +255,9 @@ class LifecycleTest {
       assertThat(db.options().compression()).isTrue();
       assertThat(db.options().history()).isTrue();
       assertThat(db.options().grid()).isZero();
+      assertThat(db.options().quantization()).isEqualTo(Quantization.INT8);
+      assertThat(db.options().keepFloats()).isTrue();
+      assertThat(db.options().recallSampleRate()).isZero();
       assertThat(db.options().maxHistoryBytes()).isZero();
       assertThat(db.options().maxAheadMillis()).isEqualTo(86_400_000);
     }
@@ -272,6 +278,8 @@ class LifecycleTest {
                 .grid(1)
                 .autoCompact(1)
                 .maxClockAhead(Duration.ZERO)
+                .quantization(Quantization.NONE)
+                .recallSampleRate(0)
                 .replicaId("000000000000")),
         Named.of(
             "largest",
@@ -286,6 +294,8 @@ class LifecycleTest {
                 .grid(1 << 20)
                 .autoCompact(Long.MAX_VALUE)
                 .maxClockAhead(Duration.ofSeconds(Long.MAX_VALUE))
+                .quantization(Quantization.INT4)
+                .recallSampleRate(1)
                 .replicaId("FFFFFFFFFFFF")
                 .memoryLimit(1L << 32)));
   }
@@ -350,6 +360,10 @@ class LifecycleTest {
         Named.of("ids", DeltaVectorDB::ids),
         Named.of("size", DeltaVectorDB::size),
         Named.of("search", db -> db.search(v(1), 1)),
+        Named.of("searchBatch", db -> db.searchBatch(new float[0][], 1, SearchOptions.defaults())),
+        Named.of("repair", DeltaVectorDB::repair),
+        Named.of("repair for a time", db -> db.repair(Duration.ofMillis(1))),
+        Named.of("checkIndex", DeltaVectorDB::checkIndex),
         Named.of("onDelta", db -> db.onDelta(delta -> {})),
         Named.of("stats", DeltaVectorDB::stats),
         Named.of("stateDigest", DeltaVectorDB::stateDigest));

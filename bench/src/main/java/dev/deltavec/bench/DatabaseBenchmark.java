@@ -2,6 +2,7 @@ package dev.deltavec.bench;
 
 import dev.deltavec.core.Database;
 import dev.deltavec.core.DatabaseOptions;
+import dev.deltavec.core.Quantization;
 import dev.deltavec.core.delta.Frame;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Heap;
@@ -52,6 +53,10 @@ public class DatabaseBenchmark {
   @Param("2000")
   public int vectors;
 
+  /** What searches walk on; {@code -p quantization=INT8,INT4,NONE} compares. */
+  @Param("INT8")
+  public Quantization quantization;
+
   private SegmentMemory memory;
   private Heap inputs;
   private Database database;
@@ -72,7 +77,8 @@ public class DatabaseBenchmark {
     float[][] asked = Rows.read(Path.of(data, "wordnet-384-query.f32"), Integer.MAX_VALUE);
     memory = new SegmentMemory();
     inputs = new Heap(memory);
-    database = new Database(memory, Platform.kernels(memory), DatabaseOptions.builder().build());
+    DatabaseOptions options = DatabaseOptions.builder().quantization(quantization).build();
+    database = new Database(memory, Platform.kernels(memory), options);
     Random random = new Random(1);
     int n = base.length;
     ByteBuffer scratch = ByteBuffer.allocate(4096).order(ByteOrder.LITTLE_ENDIAN);
@@ -176,7 +182,7 @@ public class DatabaseBenchmark {
   /** The ten nearest to a query. */
   @Benchmark
   public int search() {
-    return database.search(queries[next(1, queries.length)], Rows.DIMENSIONS, K, 0);
+    return database.search(queries[next(1, queries.length)], Rows.DIMENSIONS, K, 0, 0, 0, 0);
   }
 
   /** One sparse delta of 5 % of the values. */

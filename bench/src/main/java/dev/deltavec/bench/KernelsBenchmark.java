@@ -50,9 +50,15 @@ public class KernelsBenchmark {
   private SegmentMemory memory;
   private Kernels chosen;
   private int[] addresses;
+  private int[] codeAddresses;
+  private int[] codeAddresses4;
+  private int codes;
   private int list;
   private int out;
   private int query;
+  private int codeQuery;
+  private int center;
+  private int encoded;
   private int next;
 
   /** Fills the rows; they are visited in random order. */
@@ -65,24 +71,40 @@ public class KernelsBenchmark {
           case "plain" -> new PlainKernels(memory);
           default -> new ScalarKernels(memory);
         };
-    int unit = Memory.REGION_UNIT;
-    list = memory.allocate(8 * unit);
+    codes = Math.ceilDiv(floats, Kernels.CODE_BLOCK) * Kernels.CODE_BLOCK;
+    list = allocate(2048);
     out = list + 1024;
-    query = list + unit;
-    int data = memory.allocate(Math.ceilDiv(rows * floats * 4, unit) * unit);
+    query = allocate(4 * floats);
+    center = allocate(4 * floats);
+    codeQuery = allocate(Kernels.queryBytes(codes));
+    encoded = allocate(codes);
     Random random = new Random(1);
-    addresses = new int[rows];
+    addresses = addresses(4 * floats, new Random(2));
+    codeAddresses = addresses(codes, new Random(2));
+    codeAddresses4 = addresses(codes / 2, new Random(2));
     for (int row = 0; row < rows; row++) {
-      addresses[row] = data + row * floats * 4;
       fill(addresses[row], random);
+      chosen.encode(addresses[row], 1, center, floats, codeAddresses[row], out);
+      chosen.encode4(addresses[row], 1, center, floats, floats, codeAddresses4[row], out);
     }
     fill(query, random);
-    for (int i = rows - 1; i > 0; i--) {
+    chosen.encodeQuery(query, 1, center, floats, codeQuery, out);
+  }
+
+  private int allocate(int bytes) {
+    return memory.allocate(Math.ceilDiv(bytes, Memory.REGION_UNIT) * Memory.REGION_UNIT);
+  }
+
+  /** Addresses of rows that lie one after another, in random order. */
+  private int[] addresses(int bytes, Random random) {
+    int data = allocate(rows * bytes);
+    int[] shuffled = new int[rows];
+    for (int i = 0; i < rows; i++) {
       int j = random.nextInt(i + 1);
-      int address = addresses[i];
-      addresses[i] = addresses[j];
-      addresses[j] = address;
+      shuffled[i] = shuffled[j];
+      shuffled[j] = data + i * bytes;
     }
+    return shuffled;
   }
 
   private void fill(int row, Random random) {
@@ -98,13 +120,17 @@ public class KernelsBenchmark {
   }
 
   private int row() {
-    next = next + 1 < rows ? next + 1 : 0;
-    return addresses[next];
+    return nextOf(addresses);
   }
 
-  private void listBatch() {
+  private int nextOf(int[] rowsOfAKind) {
+    next = next + 1 < rows ? next + 1 : 0;
+    return rowsOfAKind[next];
+  }
+
+  private void listBatch(int[] rowsOfAKind) {
     for (int i = 0; i < BATCH; i++) {
-      memory.putInt(list + 4 * i, row());
+      memory.putInt(list + 4 * i, nextOf(rowsOfAKind));
     }
   }
 
@@ -123,7 +149,7 @@ public class KernelsBenchmark {
   /** Sixteen dot products. */
   @Benchmark
   public float dotBatch() {
-    listBatch();
+    listBatch(addresses);
     chosen.dotBatch(query, list, BATCH, floats, out);
     return memory.getFloat(out);
   }
@@ -131,7 +157,7 @@ public class KernelsBenchmark {
   /** Sixteen squared distances. */
   @Benchmark
   public float squaredDistanceBatch() {
-    listBatch();
+    listBatch(addresses);
     chosen.squaredDistanceBatch(query, list, BATCH, floats, out);
     return memory.getFloat(out);
   }
@@ -140,5 +166,60 @@ public class KernelsBenchmark {
   @Benchmark
   public boolean allFinite() {
     return chosen.allFinite(row(), floats);
+  }
+
+  /** Sixteen dot products of 8-bit codes. */
+  @Benchmark
+  public int codeDotBatch() {
+    listBatch(codeAddresses);
+    chosen.codeDotBatch(codeQuery, list, BATCH, codes, out);
+    return memory.getInt(out);
+  }
+
+  /** Sixteen dot products of 4-bit codes. */
+  @Benchmark
+  public int codeDotBatch4() {
+    listBatch(codeAddresses4);
+    chosen.codeDotBatch4(codeQuery, list, BATCH, codes, out);
+    return memory.getInt(out);
+  }
+
+  /** One row of codes as a query, compared with one other. */
+  @Benchmark
+  public int queryOfCodes() {
+    memory.putInt(list, nextOf(codeAddresses));
+    chosen.queryOfCodes(nextOf(codeAddresses), codes, codeQuery);
+    chosen.codeDotBatch(codeQuery, list, 1, codes, out);
+    return memory.getInt(out);
+  }
+
+  /** As {@link #queryOfCodes}, with 4 bits. */
+  @Benchmark
+  public int queryOfCodes4() {
+    memory.putInt(list, nextOf(codeAddresses4));
+    chosen.queryOfCodes4(nextOf(codeAddresses4), codes, codeQuery);
+    chosen.codeDotBatch4(codeQuery, list, 1, codes, out);
+    return memory.getInt(out);
+  }
+
+  /** The 8-bit codes of one vector. */
+  @Benchmark
+  public int encode() {
+    chosen.encode(row(), 1, center, floats, encoded, out);
+    return memory.getInt(out + 4);
+  }
+
+  /** The 4-bit codes of one vector. */
+  @Benchmark
+  public int encode4() {
+    chosen.encode4(row(), 1, center, floats, floats, encoded, out);
+    return memory.getInt(out + 4);
+  }
+
+  /** One vector as a query. */
+  @Benchmark
+  public int encodeQuery() {
+    chosen.encodeQuery(row(), 1, center, floats, codeQuery, out);
+    return memory.getInt(out + 4);
   }
 }

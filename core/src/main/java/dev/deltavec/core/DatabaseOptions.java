@@ -14,6 +14,9 @@ public final class DatabaseOptions {
   /** The largest {@code maxVectors}. */
   public static final int MAX_VECTORS = 1 << 28;
 
+  /** The fewest links that keep every vector reachable. */
+  private static final int LEAST_M = 3;
+
   /** The largest {@code hnswM}. */
   public static final int MAX_M = 64;
 
@@ -43,7 +46,7 @@ public final class DatabaseOptions {
     maxVectors = inRange("maxVectors", b.maxVectors, 1, MAX_VECTORS);
     compression = b.compression;
     checkpointInterval = inRange("checkpointInterval", b.checkpointInterval, 1, Integer.MAX_VALUE);
-    hnswM = inRange("hnswM", b.hnswM, 2, MAX_M);
+    hnswM = Math.max(LEAST_M, inRange("hnswM", b.hnswM, 2, MAX_M));
     hnswEfConstruction = inRange("hnswEfConstruction", b.hnswEfConstruction, 1, MAX_EF);
     hnswEfSearch = inRange("hnswEfSearch", b.hnswEfSearch, 1, MAX_EF);
     metric = b.metric;
@@ -123,7 +126,7 @@ public final class DatabaseOptions {
   }
 
   /**
-   * Returns M, the links a new node takes on each layer, 2 to {@value #MAX_M}; layer 0 holds up to
+   * Returns M, the links a new node takes on each layer, 3 to {@value #MAX_M}; layer 0 holds up to
    * twice as many.
    */
   public int hnswM() {
@@ -244,7 +247,7 @@ public final class DatabaseOptions {
       return this;
     }
 
-    /** Sets M, 2 to {@value #MAX_M}; default 16. */
+    /** Sets M, 2 to {@value #MAX_M}; default 16; 2 counts as 3. */
     public Builder hnswM(int value) {
       hnswM = value;
       return this;

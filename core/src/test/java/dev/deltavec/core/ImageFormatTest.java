@@ -29,8 +29,8 @@ class ImageFormatTest {
   /** Enough for a second vector page, a third slot page and several levels. */
   private static final int VECTORS = 2600;
 
-  /** Records in a vector page: 2^9 * 192 bytes fill 98,304 of 131,072. */
-  private static final int VECTOR_SHIFT = 9;
+  /** Records in a vector page: 2^8 * 192 bytes fill 49,152 of 65,536. */
+  private static final int VECTOR_SHIFT = 8;
 
   private static TestDatabase db;
   private static Memory memory;
@@ -99,7 +99,7 @@ class ImageFormatTest {
   }
 
   private static int links(int i) {
-    return record(96, 10, 8 * M, i);
+    return record(96, 7, 8 * M, i);
   }
 
   private static boolean isFree(int i) {
@@ -139,7 +139,7 @@ class ImageFormatTest {
       degree = memory.getByte(node(i)) & 0xff;
       list = links(i);
     } else {
-      int at = memory.getInt(node(i) + 4) + 16 + (layer - 1) * (4 + 4 * M);
+      int at = memory.getInt(node(i) + 4) + 12 + (layer - 1) * (4 + 4 * M);
       degree = memory.getInt(at);
       list = at + 4;
     }
@@ -171,7 +171,7 @@ class ImageFormatTest {
   @Test
   void reservedBytesAreZero() {
     assertThat(bytes(root + 56, 8)).containsOnly(0);
-    assertThat(bytes(root + 144, 112)).containsOnly(0);
+    assertThat(bytes(root + 160, 96)).containsOnly(0);
   }
 
   @Test

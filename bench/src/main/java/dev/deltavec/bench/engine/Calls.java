@@ -40,7 +40,25 @@ final class Calls {
                   params.path("block").asInt(),
                   params.path("seed").asInt());
       case "memory" -> opened().memory();
+      case "churn" -> Map.of("runtime", runtime(), "figures", churn(params, emit));
       default -> throw new IllegalArgumentException("unknown call " + method);
+    };
+  }
+
+  private static Map<String, Object> churn(JsonNode params, Consumer<Object> emit)
+      throws IOException {
+    ChurnData data = new ChurnData(Path.of(params.path("data").asString()));
+    int n = params.path("n").asInt();
+    int rounds = params.path("rounds").asInt();
+    Consumer<String> tell = doing -> emit.accept(Map.of("doing", doing));
+    String part = params.path("part").asString();
+    return switch (part) {
+      case "updates" -> new ChurnUpdates(data, n, rounds, tell).measure();
+      case "turnover" -> ChurnTurnover.measure(data, n, tell);
+      case "filter" -> ChurnFilters.measure(data, n, rounds, tell);
+      case "search" -> new ChurnSearch(data, n, rounds, tell).search();
+      case "scale" -> new ChurnSearch(data, n, rounds, tell).scale();
+      default -> throw new IllegalArgumentException("unknown part " + part);
     };
   }
 

@@ -45,6 +45,19 @@ record CarriedData(
               Integer.parseInt(fields[4]),
               -1));
     }
+    return new CarriedData(
+        Matrix.read(folder.resolve("wordnet-384-base.f32")),
+        Matrix.read(folder.resolve("wordnet-384-query.f32")),
+        Matrix.read(folder.resolve("questions-384.f32")),
+        glosses,
+        Matrix.read(folder.resolve("glosses-384.f32")),
+        oldState(glosses),
+        revisions(folder),
+        Matrix.read(folder.resolve("revisions-384.f32")));
+  }
+
+  /** Reads a stream of revisions: of the carried data, or of the full set. */
+  static List<Edit> revisions(Path folder) throws IOException {
     List<Edit> revisions = new ArrayList<>();
     for (String[] fields : table(folder.resolve("revisions.tsv"), 6)) {
       revisions.add(
@@ -55,15 +68,7 @@ record CarriedData(
               Integer.parseInt(fields[5]),
               Long.parseLong(fields[3])));
     }
-    return new CarriedData(
-        Matrix.read(folder.resolve("wordnet-384-base.f32")),
-        Matrix.read(folder.resolve("wordnet-384-query.f32")),
-        Matrix.read(folder.resolve("questions-384.f32")),
-        glosses,
-        Matrix.read(folder.resolve("glosses-384.f32")),
-        oldState(glosses),
-        revisions,
-        Matrix.read(folder.resolve("revisions-384.f32")));
+    return revisions;
   }
 
   /** Number of creates at the head of the stream whose vectors change later on. */

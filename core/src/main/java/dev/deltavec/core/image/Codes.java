@@ -26,8 +26,11 @@ public final class Codes {
   /** Bytes of a row's terms: scale and offset, floats. */
   static final int TERM_BYTES = 8;
 
-  private static final int PAGE_TARGET_BYTES = 1 << 17;
+  private static final int PAGE_TARGET_BYTES = 1 << 14;
   private static final int TERM_SHIFT = 10;
+
+  /** Leaves a float its sign, exponent and 8 bits of mantissa. */
+  private static final int SCALE_SHIFT = 15;
 
   /** How many rows the center is taken from. */
   private static final int SAMPLE = 1024;
@@ -109,6 +112,16 @@ public final class Codes {
   /** Returns the address of a slot's codes. */
   public int row(int slot) {
     return rows.address(slot);
+  }
+
+  /** Writes the addresses of the codes of {@code n} slots; see {@link RecordPages#addresses}. */
+  public void rows(int slots, int n, int to) {
+    rows.addresses(slots, n, to);
+  }
+
+  /** Writes the addresses of the terms of {@code n} slots; see {@link RecordPages#addresses}. */
+  public void terms(int slots, int n, int to) {
+    terms.addresses(slots, n, to);
   }
 
   /** Returns the address of a slot's terms. */
@@ -305,11 +318,11 @@ public final class Codes {
     return (int) h;
   }
 
-  /** Returns whether two slots have the same codes, and scales that differ by less than them. */
+  /** Returns whether two slots have the same codes, and scales of which the first 8 bits agree. */
   public boolean same(int a, int b) {
-    float scaleA = scale(a);
-    float scaleB = scale(b);
-    if (!(Math.abs(scaleA - scaleB) <= Math.max(scaleA, scaleB) * (1f / 256))) {
+    // Cut off, not compared by difference, so that what two have in common a third has with both.
+    if (memory.getInt(terms.address(a)) >>> SCALE_SHIFT
+        != memory.getInt(terms.address(b)) >>> SCALE_SHIFT) {
       return false;
     }
     int rowA = rows.address(a);

@@ -85,6 +85,12 @@ public final class Image {
   /** Words of the root: the pages of the codes' terms. */
   static final int TERM_PAGES = 136;
 
+  /** Words of the root: the queue of slots to be linked or relinked, address and size. */
+  public static final int QUEUE = 144;
+
+  /** Words of the root: the slots of zero vectors beside the graph, address and size. */
+  public static final int ZEROS = 152;
+
   /** Bytes of a slot record. */
   public static final int SLOT_BYTES = 24;
 
@@ -97,8 +103,9 @@ public final class Image {
   /** Bytes of a graph node's record. */
   public static final int NODE_BYTES = 16;
 
-  private static final int PAGE_TARGET_BYTES = 1 << 17;
+  private static final int PAGE_TARGET_BYTES = 1 << 16;
   private static final int SMALL_SHIFT = 10;
+  private static final int LINK_PAGE_BYTES = 1 << 12;
 
   private final Heap heap;
   private final Memory memory;
@@ -161,7 +168,13 @@ public final class Image {
     }
     norms = new RecordPages(heap, root + NORM_PAGES, 4, SMALL_SHIFT);
     nodes = new RecordPages(heap, root + NODE_PAGES, NODE_BYTES, SMALL_SHIFT);
-    links = new RecordPages(heap, root + LINK_PAGES, options.hnswM() * 8, SMALL_SHIFT);
+    int linkBytes = options.hnswM() * 8;
+    links =
+        new RecordPages(
+            heap,
+            root + LINK_PAGES,
+            linkBytes,
+            31 - Integer.numberOfLeadingZeros(LINK_PAGE_BYTES / linkBytes));
     graves = new RecordPages(heap, root + GRAVE_PAGES, SLOT_BYTES, SMALL_SHIFT);
     codes =
         options.quantization() == Quantization.NONE

@@ -48,6 +48,24 @@ public final class RecordPages {
     return memory.getInt(directory + (index >>> shift << 2)) + (index & mask) * recordBytes;
   }
 
+  /**
+   * Writes the addresses of many records, in O(n). What each needs of this object is read once.
+   *
+   * @param indices address of {@code n} indices, 32 bits each
+   * @param to address for as many addresses; may be {@code indices}
+   */
+  public void addresses(int indices, int n, int to) {
+    int pagesAt = directory;
+    int s = shift;
+    int m = mask;
+    int bytes = recordBytes;
+    Memory linear = memory;
+    for (int i = 0, end = n << 2; i < end; i += 4) {
+      int index = linear.getInt(indices + i);
+      linear.putInt(to + i, linear.getInt(pagesAt + (index >>> s << 2)) + (index & m) * bytes);
+    }
+  }
+
   /** Returns how many records there is room for. */
   public int capacity() {
     return pages << shift;

@@ -15,6 +15,11 @@ final class CandidatePool {
     size = 0;
   }
 
+  /** Returns what a key must be below to get in. */
+  long worst() {
+    return size < capacity ? Long.MAX_VALUE : keys[size - 1];
+  }
+
   /** Returns whether {@code key} would get in. */
   boolean accepts(long key) {
     return size < capacity || key < keys[size - 1];
@@ -22,11 +27,16 @@ final class CandidatePool {
 
   /** Puts in a key that the pool accepts, in O(capacity), and returns its position. */
   int insert(long key) {
+    long[] sorted = keys;
     int i = size == capacity ? size - 1 : size++;
-    for (; i > 0 && keys[i - 1] > key; i--) {
-      keys[i] = keys[i - 1];
+    while (i > 0) {
+      long before = sorted[i - 1];
+      if (before <= key) {
+        break;
+      }
+      sorted[i--] = before;
     }
-    keys[i] = key;
+    sorted[i] = key;
     return i;
   }
 }

@@ -5,6 +5,7 @@ import dev.deltavec.core.image.Codes;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Kernels;
+import dev.deltavec.core.memory.Memory;
 
 /**
  * Distances on {@link Codes}: half the squared distance of what is encoded (which is 1 - cosine for
@@ -21,6 +22,7 @@ final class CodeDistances extends Measure {
   private final boolean dot;
   private final boolean euclidean;
   private final int count;
+  private final boolean four;
   private final int rows;
   private final int query;
   private final int encoded;
@@ -43,6 +45,7 @@ final class CodeDistances extends Measure {
     dot = metric == Metric.DOT;
     euclidean = metric == Metric.EUCLIDEAN;
     count = codes.count();
+    four = codes.four();
     rows = buffer.address();
     encoded = out + MAX_BATCH * 4 + 16;
     query = out + MAX_BATCH * 4 + 64;
@@ -76,21 +79,26 @@ final class CodeDistances extends Measure {
 
   @Override
   void batch(int slots, int n) {
-    for (int i = 0, end = n << 2; i < end; i += 4) {
-      memory.putInt(rows + i, codes.row(memory.getInt(slots + i)));
-    }
-    if (codes.four()) {
-      kernels.codeDotBatch4(query, rows, n, count, out);
+    int addresses = rows;
+    int results = out;
+    codes.rows(slots, n, addresses);
+    if (four) {
+      kernels.codeDotBatch4(query, addresses, n, count, results);
     } else {
-      kernels.codeDotBatch(query, rows, n, count, out);
+      kernels.codeDotBatch(query, addresses, n, count, results);
     }
+    codes.terms(slots, n, addresses);
+    Memory linear = memory;
+    float fixed = own;
+    float multiplier = factor;
+    float least = dot ? Float.NEGATIVE_INFINITY : 0;
     for (int i = 0, end = n << 2; i < end; i += 4) {
-      int terms = codes.terms(memory.getInt(slots + i));
+      int terms = linear.getInt(addresses + i);
       float distance =
-          own
-              + memory.getFloat(terms + 4)
-              - factor * memory.getFloat(terms) * memory.getInt(out + i);
-      memory.putFloat(out + i, dot ? distance : Math.max(0, distance));
+          fixed
+              + linear.getFloat(terms + 4)
+              - multiplier * linear.getFloat(terms) * linear.getInt(results + i);
+      linear.putFloat(results + i, Math.max(least, distance));
     }
   }
 

@@ -19,7 +19,7 @@ import dev.deltavec.core.memory.Memory;
  * <ul>
  *   <li><i>select</i>: a candidate is taken unless a taken one is closer to it, by the factor
  *       {@link Measure#alpha}, than the node is; then the nearest rejected ones fill up to {@code
- *       fill}. On layer 0 a node takes up to 5 M / 4 links of its own.
+ *       fill}. On layer 0 a node takes up to 11 M / 8 links of its own.
  *   <li><i>link</i>: where a list overflows, <i>select</i> thins it, but no node that has {@code
  *       floor} links or fewer loses one if that can be helped. What is dropped goes on both sides.
  *   <li><i>remove</i>: the former neighbours are joined to each other, pairwise, nearest first,
@@ -35,8 +35,8 @@ import dev.deltavec.core.memory.Memory;
  *
  * <p><b>Layout.</b> See {@link Nodes} for the record of a node. Links of layer 0: 2 M slots. The
  * upper block of a node of level l: next and previous node of the same level (slot + 1, or 0), the
- * address of its group, 0, then for each layer from 1 to l the degree and M slots. Layer 0 never
- * holds a slot that is not linked, and a walk needs nothing but what is here.
+ * address of its group, then for each layer from 1 to l the degree and M slots. Layer 0 never holds
+ * a slot that is not linked, and a walk needs nothing but what is here.
  *
  * <p>No method allocates once its scratch has grown, and {@link #insert}, {@link #relink} and
  * {@link #remove} cannot fail: {@link #prepare} gets what they need.
@@ -47,13 +47,16 @@ final class Hnsw {
 
   static final int MAX_LEVEL = 15;
 
+  /** With fewer links than this, a node may find no two of its neighbours linked. */
+  private static final int FEW = 8;
+
   /** The candidates kept while a node is relinked. */
   private static final int RELINK_EF = 64;
 
   private static final int NEXT = 0;
   private static final int PREVIOUS = 4;
   private static final int GROUP = 8;
-  private static final int UPPER_HEADER = 16;
+  private static final int UPPER_HEADER = 12;
 
   private final Image image;
   private final Memory memory;
@@ -63,7 +66,7 @@ final class Hnsw {
   private final int m;
   private final int layer0Cap;
 
-  /** The most links that a node takes for itself on layer 0: 20 at M = 16. */
+  /** The most links that a node takes for itself on layer 0: 22 at M = 16. */
   private final int ownLinks;
 
   /** Rejected candidates fill a list up to this many links: 12 at M = 16. */
@@ -101,9 +104,18 @@ final class Hnsw {
   private final int chosen;
   private final CandidatePool pool = new CandidatePool();
   private long[] candidates = new long[256];
+
+  /** Keeps reads ahead from being compiled away. */
+  @SuppressWarnings("unused")
+  private int ahead;
+
   private final int[] picked;
   private final int[] selected;
   private final int[] component;
+
+  /** How many parts the last {@link #unite} has left. */
+  private int parts;
+
   private float reach;
   private final int[] gained;
   private final int[] degrees;
@@ -128,7 +140,7 @@ final class Hnsw {
     m = options.hnswM();
     alpha = distances.alpha();
     layer0Cap = 2 * m;
-    ownLinks = 5 * m / 4;
+    ownLinks = 11 * m / 8;
     fill = Math.max(2, 3 * m / 4);
     floor = Math.max(1, 3 * m / 8);
     joinLimit = 3 * m / 2;
@@ -170,8 +182,17 @@ final class Hnsw {
     return nodes.level(node);
   }
 
-  int cap(int layer) {
+  /** Returns for how many links a list has room. */
+  int capacity(int layer) {
     return layer == 0 ? layer0Cap : m;
+  }
+
+  /**
+   * Returns how many links a node may have. Where there are few, that leaves one place on layer 0,
+   * for what would lose its connection else.
+   */
+  private int cap(int layer) {
+    return layer != 0 ? m : m < FEW ? layer0Cap - 1 : layer0Cap;
   }
 
   int degree(int node, int layer) {
@@ -423,14 +444,31 @@ final class Hnsw {
     }
     if (left > 0) {
       join(left, left + kept, layer);
+      if (layer == 0 && parts > 1) {
+        holdOn(node, left, kept);
+      }
     }
     connectTo(taken, node, layer);
+  }
+
+  /** Links a node again to what it left and what has found no other connection. */
+  private void holdOn(int node, int left, int kept) {
+    for (int i = 0; i < left; i++) {
+      boolean held = kept > 0 && component[i] == 0;
+      for (int j = 0; j < i; j++) {
+        held |= component[j] == component[i];
+      }
+      if (!held && degree(node, 0) < layer0Cap && degree(picked[i], 0) < layer0Cap) {
+        append(node, 0, picked[i]);
+        append(picked[i], 0, node);
+      }
+    }
   }
 
   /** Links a node to those that were selected and are not its neighbours yet. */
   private void connectTo(int taken, int node, int layer) {
     for (int i = 0; i < taken; i++) {
-      if (!isLinked(node, layer, selected[i])) {
+      if (degree(node, layer) < cap(layer) && !isLinked(node, layer, selected[i])) {
         connect(node, selected[i], layer);
       }
     }
@@ -597,21 +635,34 @@ final class Hnsw {
    * heaps) from what is in the pool: fills it with the nearest nodes found.
    */
   private void walk(int layer) {
+    CandidatePool found = pool;
+    Measure measure = distances;
+    Memory linear = memory;
+    int slots = gathered;
+    int results = measure.out;
+    int last = (capacity(layer) << 2) - 1;
     int next = 0;
-    while (next < pool.size) {
-      long key = pool.keys[next];
+    while (next < found.size) {
+      long key = found.keys[next];
       if ((key & Keys.EXPANDED) != 0) {
         next++;
         continue;
       }
-      pool.keys[next] = key | Keys.EXPANDED;
+      found.keys[next] = key | Keys.EXPANDED;
       int n = gather(Keys.slot(key), layer);
-      distances.batch(gathered, n);
       next++;
-      for (int i = 0; i < n; i++) {
-        long candidate = Keys.of(distances.get(i), memory.getInt(gathered + (i << 2)));
-        if (pool.accepts(candidate)) {
-          next = Math.min(next, pool.insert(candidate));
+      if (next < found.size) {
+        // Likely the next to be expanded: its links come in while the distances wait for theirs.
+        int list = links(Keys.slot(found.keys[next]), layer);
+        ahead = linear.getByte(list) + linear.getByte(list + last);
+      }
+      measure.batch(slots, n);
+      long worst = found.worst();
+      for (int i = 0, end = n << 2; i < end; i += 4) {
+        long candidate = Keys.of(linear.getFloat(results + i), linear.getInt(slots + i));
+        if (candidate < worst) {
+          next = Math.min(next, found.insert(candidate));
+          worst = found.worst();
         }
       }
     }
@@ -664,17 +715,20 @@ final class Hnsw {
    * guessed wrong.
    */
   private int gather(int node, int layer) {
-    int n = 0;
+    Memory linear = memory;
+    int bitsAt = visited;
+    int first = gathered;
+    int to = first;
     int list = links(node, layer);
     for (int end = list + (degree(node, layer) << 2); list != end; list += 4) {
-      int neighbour = memory.getInt(list);
-      int word = visited + (neighbour >>> 5 << 2);
-      int bits = memory.getInt(word);
-      memory.putInt(word, bits | 1 << neighbour);
-      memory.putInt(gathered + (n << 2), neighbour);
-      n += ~(bits >>> neighbour) & 1;
+      int neighbour = linear.getInt(list);
+      int word = bitsAt + (neighbour >>> 5 << 2);
+      int bits = linear.getInt(word);
+      linear.putInt(word, bits | 1 << neighbour);
+      linear.putInt(to, neighbour);
+      to += (~(bits >>> neighbour) & 1) << 2;
     }
-    return n;
+    return to - first >>> 2;
   }
 
   /**
@@ -801,21 +855,23 @@ final class Hnsw {
     for (int i = 0; i < n; i++) {
       mark(Keys.slot(candidates[i]));
     }
+    unmark(extra); // it may go itself, so nothing else goes on its account
     int kept = n;
     for (int i = n - 1; i >= 0; i--) {
       if ((candidates[i] & Keys.EXPANDED) == 0) {
-        int neighbour = Keys.slot(candidates[i]);
-        if (layer != 0 || hasMarkedNeighbour(neighbour)) {
-          drop(neighbour, layer, node);
-          unmark(neighbour);
+        if (layer != 0 || hasMarkedNeighbour(Keys.slot(candidates[i]))) {
+          dropCandidate(node, i, layer);
           kept--;
         } else {
           candidates[i] |= Keys.EXPANDED;
         }
       }
     }
-    if (kept > cap(layer)) {
-      dropOne(node, extra, n, layer);
+    while (kept > cap(layer) && dropOne(node, extra, n, layer)) {
+      kept--;
+    }
+    if (kept > capacity(layer)) {
+      putBetween(node, extra, n, layer);
     }
     kept = 0;
     for (int i = 0; i < n; i++) {
@@ -839,8 +895,12 @@ final class Hnsw {
     return false;
   }
 
-  /** Drops one link of a node whose neighbours are marked, so that all stays connected. */
-  private void dropOne(int node, int extra, int n, int layer) {
+  /**
+   * Drops one link of a node whose neighbours are marked, so that all stays connected.
+   *
+   * @return false if that was not possible
+   */
+  private boolean dropOne(int node, int extra, int n, int layer) {
     int dropped = -1;
     for (int i = n - 1; i >= 0 && dropped < 0; i--) {
       if (canSpare(i, layer) && hasMarkedNeighbour(Keys.slot(candidates[i]))) {
@@ -848,24 +908,42 @@ final class Hnsw {
       }
     }
     for (int i = n - 1; i >= 0 && dropped < 0; i--) {
-      boolean linkedElsewhere = Keys.slot(candidates[i]) == extra && degree(extra, layer) > 1;
-      if (linkedElsewhere || hasMarkedNeighbour(Keys.slot(candidates[i]))) {
+      if (isKept(i)
+          && (hasMarkedNeighbour(Keys.slot(candidates[i]))
+              || Keys.slot(candidates[i]) == extra && degree(extra, layer) > 1)) {
         dropped = i;
       }
     }
-    boolean between = dropped < 0;
-    if (between) {
-      dropped = Keys.slot(candidates[n - 1]) == extra ? n - 2 : n - 1;
+    if (dropped >= 0) {
+      dropCandidate(node, dropped, layer);
     }
-    int neighbour = Keys.slot(candidates[dropped]);
-    candidates[dropped] &= ~Keys.EXPANDED;
+    return dropped >= 0;
+  }
+
+  private void dropCandidate(int node, int candidate, int layer) {
+    int neighbour = Keys.slot(candidates[candidate]);
+    candidates[candidate] &= ~Keys.EXPANDED;
     unmark(neighbour);
     drop(neighbour, layer, node);
-    if (between) {
-      // No two neighbours are linked: extra comes between the node and the farthest other one.
-      append(extra, layer, neighbour);
-      append(neighbour, layer, extra);
+  }
+
+  /**
+   * Puts {@code extra}, which has no other link, between a node no two neighbours of which are
+   * linked, and the farthest of these.
+   */
+  private void putBetween(int node, int extra, int n, int layer) {
+    int farthest = n - 1;
+    while (!isKept(farthest) || Keys.slot(candidates[farthest]) == extra) {
+      farthest--;
     }
+    int neighbour = Keys.slot(candidates[farthest]);
+    dropCandidate(node, farthest, layer);
+    append(extra, layer, neighbour);
+    append(neighbour, layer, extra);
+  }
+
+  private boolean isKept(int candidate) {
+    return (candidates[candidate] & Keys.EXPANDED) != 0;
   }
 
   /**
@@ -895,8 +973,7 @@ final class Hnsw {
   }
 
   private boolean canSpare(int candidate, int layer) {
-    return (candidates[candidate] & Keys.EXPANDED) != 0
-        && degree(Keys.slot(candidates[candidate]), layer) > floor;
+    return isKept(candidate) && degree(Keys.slot(candidates[candidate]), layer) > floor;
   }
 
   // ---------------------------------------------------------------- closing holes
@@ -953,7 +1030,7 @@ final class Hnsw {
    * that neighbour if it still holds them.
    */
   private void unite(int left, int n) {
-    int parts = 0;
+    parts = 0;
     for (int i = 0; i < n; i++) {
       component[i] = -1;
     }
@@ -977,34 +1054,65 @@ final class Hnsw {
     while (parts > 1) {
       int a = -1;
       int b = -1;
-      float best = Float.MAX_VALUE;
-      boolean bestHasRoom = false;
+      float best = Float.POSITIVE_INFINITY;
       for (int i = 0; i < left; i++) {
         for (int j = i + 1; j < n; j++) {
-          if (component[i] == component[j]) {
-            continue;
-          }
-          boolean hasRoom = degrees[i] < layer0Cap && degrees[j] < layer0Cap;
-          float d = pairDistance[i * n + j];
-          if (a < 0 || (hasRoom == bestHasRoom ? d < best : hasRoom)) {
+          if (component[i] != component[j]
+              && degrees[i] < layer0Cap
+              && degrees[j] < layer0Cap
+              && (a < 0 || pairDistance[i * n + j] < best)) {
             a = i;
             b = j;
-            best = d;
-            bestHasRoom = hasRoom;
+            best = pairDistance[i * n + j];
           }
         }
       }
-      if (!bestHasRoom && !(makeRoom(a) && makeRoom(b))) {
-        return; // no two neighbours of a full node are linked: not seen outside M = 2
+      if (a >= 0) {
+        pair(a, b, n, 0);
+        merge(component[b], component[a], n);
+      } else if (!uniteFull(left, n)) {
+        return;
       }
-      pair(a, b, n, 0);
-      int from = component[b];
-      int to = component[a];
-      for (int i = 0; i < n; i++) {
-        component[i] = component[i] == from ? to : component[i];
-      }
-      parts--;
     }
+  }
+
+  private void merge(int from, int to, int n) {
+    for (int i = 0; i < n; i++) {
+      component[i] = component[i] == from ? to : component[i];
+    }
+    parts--;
+  }
+
+  /** Connects two parts of which one has no room for another link. Seen with M below 4 only. */
+  private boolean uniteFull(int left, int n) {
+    for (int i = 0; i < left; i++) {
+      for (int j = 0; j < n; j++) {
+        if (component[i] == component[j]) {
+          continue;
+        }
+        if (makeRoom(i) && makeRoom(j)) {
+          pair(i, j, n, 0);
+        } else if (degrees[i] <= layer0Cap - 2 && degrees[j] == layer0Cap) {
+          // The first comes between the second and one of its neighbours.
+          int neighbour = memory.getInt(links(picked[j], 0));
+          if (!isLinked(neighbour, 0, picked[i])) { // else they are connected as it is
+            drop(picked[j], 0, neighbour);
+            drop(neighbour, 0, picked[j]);
+            pair(i, j, n, 0);
+            append(picked[i], 0, neighbour);
+            append(neighbour, 0, picked[i]);
+          }
+        } else {
+          continue;
+        }
+        for (int k = 0; k < n; k++) {
+          degrees[k] = degree(picked[k], 0);
+        }
+        merge(component[j], component[i], n);
+        return true;
+      }
+    }
+    return false;
   }
 
   private void spread(int i, int n, int part) {

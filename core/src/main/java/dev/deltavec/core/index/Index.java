@@ -70,8 +70,8 @@ public final class Index {
     codeDistances = codes == null ? null : new CodeDistances(image, codes, kernels, metric);
     graph = new Hnsw(image, nodes, codeDistances == null ? distances : codeDistances, options);
     groups = new Groups(image, nodes, graph);
-    queue = new SlotList(image.heap());
-    zeros = new SlotList(image.heap());
+    queue = new SlotList(image.heap(), image.root() + Image.QUEUE);
+    zeros = new SlotList(image.heap(), image.root() + Image.ZEROS);
   }
 
   Nodes nodes() {

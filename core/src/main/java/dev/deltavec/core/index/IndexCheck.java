@@ -99,7 +99,7 @@ public final class IndexCheck {
     }
     for (int layer = 0; layer <= level; layer++) {
       int degree = graph.degree(slot, layer);
-      if (degree < 0 || degree > graph.cap(layer)) {
+      if (degree < 0 || degree > graph.capacity(layer)) {
         badLevels++;
         bad(slot);
         continue;
@@ -131,7 +131,7 @@ public final class IndexCheck {
         bad(slot);
       }
     }
-    int degree = Math.min(graph.degree(neighbour, layer), graph.cap(layer));
+    int degree = Math.min(graph.degree(neighbour, layer), graph.capacity(layer));
     int back = graph.links(neighbour, layer);
     for (int i = 0; i < degree; i++) {
       if (memory.getInt(back + (i << 2)) == slot) {

@@ -25,7 +25,7 @@ public final class Searcher {
   private static final int EXACT_ALWAYS = 256;
 
   /** What a walk costs for each place of its pool, in rows of a scan: of codes, and of floats. */
-  private static final int CODE_ROWS_PER_EF = 20;
+  private static final int CODE_ROWS_PER_EF = 14;
 
   private static final int FLOAT_ROWS_PER_EF = 10;
 
@@ -39,6 +39,9 @@ public final class Searcher {
   private static final float CONFIDENCE = 2.5f;
 
   private static final int CHUNK = 8;
+
+  /** What a queued node adds to the pool of a search, in parts of what any node stands for. */
+  private static final int QUEUE_WEIGHT = 2;
 
   private final Image image;
   private final Memory memory;
@@ -127,13 +130,18 @@ public final class Searcher {
     if (exact || by != metric || eligible <= EXACT_ALWAYS) {
       return scanExactly(distances, wanted, among, records);
     }
-    long ef = Math.max(wanted, efSearch) * (long) live / eligible;
+    // Nodes that have moved lead astray until they are relinked: more places make up for them.
+    long pool = Math.max(wanted, efSearch) * (long) (live + QUEUE_WEIGHT * index.pending()) / live;
+    long ef = pool * live / eligible;
     int rowsPerEf = codes == null ? FLOAT_ROWS_PER_EF : CODE_ROWS_PER_EF;
     boolean walked = eligible > rowsPerEf * ef;
     if (walked) {
       walk((int) ef, wanted, row, inverse, among);
       // What passes may lie elsewhere than what is near.
-      walked = among == null || passing >= Math.min(eligible, Math.max(wanted, efSearch / 2));
+      walked =
+          among == null
+              || passing >= Math.min(eligible, Math.max(wanted, efSearch / 2))
+                  && results.size == wanted;
     }
     if (!walked && !scan(wanted, row, inverse, among)) {
       return scanExactly(distances, wanted, among, records);
@@ -166,8 +174,7 @@ public final class Searcher {
     if (among != null) {
       passing = 0;
       for (int i = 0; i < found.size; i++) {
-        int slot = Keys.slot(found.keys[i]);
-        passing += isAmong(slot, among) || nodes.isGrouped(slot) ? 1 : 0;
+        passing += isAmong(Keys.slot(found.keys[i]), among) ? 1 : 0;
       }
     }
     rank(found, wanted, among, true);
@@ -190,10 +197,15 @@ public final class Searcher {
   }
 
   private void offer(Measure measure, CandidatePool to, int n) {
-    for (int i = 0; i < n; i++) {
-      long key = Keys.of(measure.get(i), memory.getInt(slots.address() + (i << 2)));
-      if (to.accepts(key)) {
+    Memory linear = memory;
+    int list = slots.address();
+    int distances = measure.out;
+    long worst = to.worst();
+    for (int i = 0, end = n << 2; i < end; i += 4) {
+      long key = Keys.of(linear.getFloat(distances + i), linear.getInt(list + i));
+      if (key < worst) {
         to.insert(key);
+        worst = to.worst();
       }
     }
   }

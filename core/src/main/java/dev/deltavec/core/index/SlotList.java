@@ -5,18 +5,23 @@ import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Memory;
 
-/** An unordered list of slots in linear memory; each member's place is known to its node. */
+/**
+ * An unordered list of slots in linear memory; each member's place is known to its node. Two words
+ * of the image's root name it: address and size.
+ */
 final class SlotList {
   private static final int FIRST_CAPACITY = 16;
 
   private final Heap heap;
   private final Memory memory;
+  private final int root;
   private int address;
   private int capacity;
   private int size;
 
-  SlotList(Heap heap) {
+  SlotList(Heap heap, int root) {
     this.heap = heap;
+    this.root = root;
     this.memory = heap.memory();
   }
 
@@ -57,17 +62,20 @@ final class SlotList {
     heap.free(address, capacity << 2);
     address = block;
     capacity = wanted;
+    memory.putInt(root, address);
   }
 
   /** Adds a slot, for which there is room, and returns its position. */
   int add(int slot) {
     memory.putInt(address + (size << 2), slot);
+    memory.putInt(root + 4, size + 1);
     return size++;
   }
 
   /** Removes what stands at a position; returns the slot that has come there, or -1. */
   int remove(int position) {
     size--;
+    memory.putInt(root + 4, size);
     if (position == size) {
       return -1;
     }

@@ -21,7 +21,7 @@ public final class Heap implements AutoCloseable {
    * What a heap grows by at most if nothing else is said: it wastes little, and lasts for some
    * eighty vectors.
    */
-  private static final int SMALL_STEP = 1 << 17;
+  private static final int SMALL_STEP = 1 << 16;
 
   private final Memory memory;
   private final int maxStep;
@@ -233,7 +233,7 @@ public final class Heap implements AutoCloseable {
     // Larger steps as the heap grows, as a platform's cost of growing does, too.
     long step =
         maxStep == SMALL_STEP
-            ? Math.max(Math.min(granted >>> 5, SMALL_STEP), granted >>> 7)
+            ? Math.max(Math.min(granted >>> 5, SMALL_STEP), granted >>> 9)
             : granted >>> 2;
     int wished = (int) Math.min(step, Math.max(maxStep, 1 << 22)) & -Memory.REGION_UNIT;
     int bytes = Math.max(needed, wished);

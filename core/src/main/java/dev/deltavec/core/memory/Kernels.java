@@ -65,7 +65,7 @@ public interface Kernels {
    * Values to be encoded are clamped to this magnitude; a row whose values all lie below its
    * inverse is zero.
    */
-  float CODE_RANGE = 0x1p60f;
+  float CODE_RANGE = 0x1p52f;
 
   /**
    * Returns the bytes of a prepared query.

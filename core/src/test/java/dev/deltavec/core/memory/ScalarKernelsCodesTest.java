@@ -122,7 +122,7 @@ class ScalarKernelsCodesTest {
 
   @Test
   void aRowOfNegligibleValuesIsZero() {
-    float below = Math.nextDown(0x1p-60f);
+    float below = Math.nextDown(0x1p-52f);
     assertThat(encoded(1, below, -below, Float.MIN_VALUE)).isEqualTo(padded(32));
     assertThat(scale()).isZero();
     assertThat(squares()).isZero();
@@ -130,15 +130,15 @@ class ScalarKernelsCodesTest {
 
   @Test
   void theSmallestValueThatCountsIsTheInverseOfTheRange() {
-    assertThat(encoded(1, 0x1p-60f, 0x1p-61f)).isEqualTo(padded(32, 63, 32));
-    assertThat(scale()).isEqualTo(0x1p-60f / 63);
+    assertThat(encoded(1, 0x1p-52f, 0x1p-53f)).isEqualTo(padded(32, 63, 32));
+    assertThat(scale()).isEqualTo(0x1p-52f / 63);
   }
 
   @Test
   void clampsToTheRange() {
     // The second product is infinite.
-    assertThat(encoded(2, 1e30f, -Float.MAX_VALUE, 0x1p58f)).isEqualTo(padded(32, 63, -63, 32));
-    assertThat(scale()).isEqualTo(0x1p60f / 63);
+    assertThat(encoded(2, 1e30f, -Float.MAX_VALUE, 0x1p50f)).isEqualTo(padded(32, 63, -63, 32));
+    assertThat(scale()).isEqualTo(0x1p52f / 63);
   }
 
   // ---------------------------------------------------------------- 4 bits
@@ -210,7 +210,7 @@ class ScalarKernelsCodesTest {
   void aRowOfNegligibleValuesIsZeroIn4Bits() {
     int[] expected = new int[16];
     Arrays.fill(expected, 0x88);
-    assertThat(encoded4(2, Math.nextDown(0x1p-60f), -1e-30f)).isEqualTo(expected);
+    assertThat(encoded4(2, Math.nextDown(0x1p-52f), -1e-30f)).isEqualTo(expected);
     assertThat(scale()).isZero();
     assertThat(squares()).isZero();
   }
@@ -220,7 +220,7 @@ class ScalarKernelsCodesTest {
     float[] values = new float[65_536];
     Arrays.fill(values, 1e30f);
     assertThat(encoded4(65_536, values)).containsOnly(0xff);
-    assertThat(scale()).isEqualTo(0x1p60f / 7);
+    assertThat(scale()).isEqualTo(0x1p52f / 7);
     assertThat(squares()).isEqualTo(65_536 * 49);
   }
 

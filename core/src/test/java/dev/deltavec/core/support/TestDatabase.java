@@ -74,6 +74,16 @@ public final class TestDatabase implements AutoCloseable {
     return hits(database.search(write(Frames.floats(query)), query.length, k, 0));
   }
 
+  /** Searches among the vectors that a filter lets pass. */
+  public List<Hit> search(float[] query, int k, String filter) {
+    byte[] floats = Frames.floats(query);
+    byte[] json = filter.getBytes(StandardCharsets.UTF_8);
+    byte[] both = java.util.Arrays.copyOf(floats, floats.length + json.length);
+    System.arraycopy(json, 0, both, floats.length, json.length);
+    int at = write(both);
+    return hits(database.search(at, query.length, k, 0, 0, at + floats.length, json.length));
+  }
+
   public List<Hit> searchExact(float[] query, int k) {
     return hits(database.searchExact(write(Frames.floats(query)), query.length, k));
   }
