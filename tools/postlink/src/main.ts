@@ -16,6 +16,7 @@ import { ExceptionFormError } from "./exceptions.ts";
 import { assemble } from "./kernel-module.ts";
 import { LinkError, link } from "./link.ts";
 import { PRODUCTS } from "./product.ts";
+import { RuntimeUseError } from "./runtime.ts";
 import { FormatError } from "./wat.ts";
 
 const { values } = parseArgs({
@@ -100,7 +101,7 @@ function main(): void {
 try {
   main();
 } catch (error) {
-  const isKnown = [LinkError, ExceptionFormError, FormatError].some(
+  const isKnown = [LinkError, ExceptionFormError, RuntimeUseError, FormatError].some(
     (kind) => error instanceof kind,
   );
   if (!isKnown) throw error;

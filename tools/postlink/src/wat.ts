@@ -196,13 +196,34 @@ function unquote(quoted: string): string {
   return quoted.slice(1, -1);
 }
 
-/** Number of bytes that a quoted data string stands for. */
-export function byteLength(quoted: string): number {
-  const plain = quoted
-    .slice(1, -1)
-    .replace(/\\u\{([0-9a-fA-F]+)\}/g, (_, hex: string) =>
-      String.fromCodePoint(Number.parseInt(hex, 16)),
-    )
-    .replace(/\\([0-9a-fA-F]{2}|.)/g, ".");
-  return new TextEncoder().encode(plain).length;
+/** The bytes that quoted data strings stand for, one behind the other. */
+export function bytesOf(...quoted: readonly string[]): Uint8Array {
+  const bytes: number[] = [];
+  const encoder = new TextEncoder();
+  for (const text of quoted) {
+    for (const [, hex, unicode, escaped, plain] of text.slice(1, -1).matchAll(PIECE)) {
+      if (hex !== undefined) bytes.push(Number.parseInt(hex, 16));
+      else if (unicode !== undefined)
+        bytes.push(...encoder.encode(String.fromCodePoint(Number.parseInt(unicode, 16))));
+      else bytes.push(...encoder.encode(plain ?? ESCAPES.get(escaped as string) ?? escaped));
+    }
+  }
+  return Uint8Array.from(bytes);
+}
+
+const PIECE = /\\([0-9a-fA-F]{2})|\\u\{([0-9a-fA-F]+)\}|\\(.)|([^\\]+)/g;
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ["t", "\t"],
+  ["n", "\n"],
+  ["r", "\r"],
+]);
+
+/** A quoted data string of those bytes. */
+export function quotedOf(bytes: Iterable<number>): string {
+  const pieces = Array.from(bytes, (byte) =>
+    byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c
+      ? String.fromCharCode(byte)
+      : `\\${byte.toString(16).padStart(2, "0")}`,
+  );
+  return `"${pieces.join("")}"`;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  byteLength,
+  bytesOf,
   exportOf,
   FormatError,
   field,
@@ -9,6 +9,7 @@ import {
   importOf,
   parse,
   print,
+  quotedOf,
   signatureOf,
 } from "../src/wat.ts";
 
@@ -104,6 +105,18 @@ for (const [quoted, bytes] of [
   ['"\\u{1f600}"', 4],
 ] as const) {
   test(`${quoted} stands for ${bytes} bytes`, () => {
-    assert.equal(byteLength(quoted), bytes);
+    assert.equal(bytesOf(quoted).length, bytes);
   });
 }
+
+test("bytes come back from their quoted form", () => {
+  const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+  assert.deepEqual(bytesOf(quotedOf(bytes)), bytes);
+});
+
+test("escapes stand for their bytes", () => {
+  assert.deepEqual(
+    [...bytesOf('"a\\t\\n\\r\\"\\\\"', '"\\ffü\\u{fc}"')],
+    [97, 9, 10, 13, 34, 92, 255, 0xc3, 0xbc, 0xc3, 0xbc],
+  );
+});

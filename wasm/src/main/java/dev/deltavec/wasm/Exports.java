@@ -6,7 +6,6 @@ import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
 import dev.deltavec.core.Quantization;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.teavm.interop.Export;
 
@@ -65,15 +64,15 @@ public final class Exports {
         slot++;
       }
       if (slot == databases.length) {
-        databases = Arrays.copyOf(databases, slot * 2);
+        Database[] more = new Database[slot * 2];
+        System.arraycopy(databases, 0, more, 0, slot);
+        databases = more;
       }
       databases[slot] = database;
       CONTROL.counts(0, 0);
       return slot + 1;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -139,10 +138,8 @@ public final class Exports {
       databases[handle - 1] = null;
       CONTROL.counts(0, 0);
       return 0;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -161,14 +158,9 @@ public final class Exports {
   public static int apply(int handle, int frames, int bytes, int count, int nowLow, int nowHigh) {
     try {
       Database database = database(handle);
-      int applied = database.apply(frames, bytes, count, time(nowLow, nowHigh));
-      CONTROL.output(database.output(), database.outputBytes());
-      CONTROL.counts(database.size(), database.pending());
-      return applied;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return changed(database, database.apply(frames, bytes, count, time(nowLow, nowHigh)));
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -184,11 +176,9 @@ public final class Exports {
   public static int find(int handle, int id, int idBytes) {
     try {
       return database(handle).find(id, idBytes);
-    } catch (DeltaException e) {
-      error(e);
+    } catch (Throwable e) {
+      failed(e);
       return 0;
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
     }
   }
 
@@ -207,12 +197,9 @@ public final class Exports {
       if (!database.metadata(id, idBytes)) {
         return 0;
       }
-      CONTROL.output(database.output(), database.outputBytes());
-      return 1;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return done(database, 1);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -243,13 +230,9 @@ public final class Exports {
       int filterBytes) {
     try {
       Database database = database(handle);
-      int found = database.search(query, floats, k, efSearch, mode, filter, filterBytes);
-      CONTROL.output(database.output(), database.outputBytes());
-      return found;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return done(database, database.search(query, floats, k, efSearch, mode, filter, filterBytes));
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -267,10 +250,8 @@ public final class Exports {
       int pending = database.repair(maxNodes);
       CONTROL.counts(database.size(), pending);
       return pending;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -285,12 +266,9 @@ public final class Exports {
     try {
       Database database = database(handle);
       database.check();
-      CONTROL.output(database.output(), database.outputBytes());
-      return 0;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return done(database, 0);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -307,14 +285,9 @@ public final class Exports {
   public static int rows(int handle, int slot, int max) {
     try {
       Database database = database(handle);
-      int found = database.rows(slot, max);
-      CONTROL.output(database.output(), database.outputBytes());
-      CONTROL.next(database.next());
-      return found;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return listed(database, database.rows(slot, max));
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -330,14 +303,9 @@ public final class Exports {
   public static int ids(int handle, int slot, int max) {
     try {
       Database database = database(handle);
-      int found = database.ids(slot, max);
-      CONTROL.output(database.output(), database.outputBytes());
-      CONTROL.next(database.next());
-      return found;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return listed(database, database.ids(slot, max));
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -352,12 +320,9 @@ public final class Exports {
     try {
       Database database = database(handle);
       database.stats();
-      CONTROL.output(database.output(), database.outputBytes());
-      return 0;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return done(database, 0);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -372,10 +337,8 @@ public final class Exports {
     try {
       CONTROL.output(database(handle).digest());
       return 0;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -399,10 +362,8 @@ public final class Exports {
       }
       CONTROL.output(address, database.options().dimensions() << 2);
       return 1;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -425,12 +386,9 @@ public final class Exports {
       if (!database.metadataAt(id, idBytes, time(timeLow, timeHigh))) {
         return 0;
       }
-      CONTROL.output(database.output(), database.outputBytes());
-      return 1;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return done(database, 1);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -450,13 +408,9 @@ public final class Exports {
   public static int searchAt(int handle, int query, int floats, int k, int timeLow, int timeHigh) {
     try {
       Database database = database(handle);
-      int found = database.searchAt(query, floats, k, time(timeLow, timeHigh));
-      CONTROL.output(database.output(), database.outputBytes());
-      return found;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return done(database, database.searchAt(query, floats, k, time(timeLow, timeHigh)));
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -475,12 +429,9 @@ public final class Exports {
       if (!database.chain(id, idBytes)) {
         return 0;
       }
-      CONTROL.output(database.output(), database.outputBytes());
-      return 1;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return done(database, 1);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -495,10 +446,8 @@ public final class Exports {
     try {
       Database database = database(handle);
       return database.arrived();
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -515,14 +464,9 @@ public final class Exports {
   public static int read(int handle, int from, int maxBytes) {
     try {
       Database database = database(handle);
-      int deltas = database.read(from, maxBytes);
-      CONTROL.output(database.output(), database.outputBytes());
-      CONTROL.next(database.next());
-      return deltas;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return listed(database, database.read(from, maxBytes));
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -541,14 +485,9 @@ public final class Exports {
   public static int merge(int handle, int stream, int bytes, int nowLow, int nowHigh) {
     try {
       Database database = database(handle);
-      int merged = database.merge(stream, bytes, time(nowLow, nowHigh));
-      CONTROL.output(database.output(), database.outputBytes());
-      CONTROL.counts(database.size(), database.pending());
-      return merged;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return changed(database, database.merge(stream, bytes, time(nowLow, nowHigh)));
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -563,12 +502,9 @@ public final class Exports {
     try {
       Database database = database(handle);
       database.cursor();
-      CONTROL.output(database.output(), database.outputBytes());
-      return 0;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return done(database, 0);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -586,12 +522,9 @@ public final class Exports {
     try {
       Database database = database(handle);
       database.since(cursor, bytes);
-      CONTROL.output(database.output(), database.outputBytes());
-      return 0;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return done(database, 0);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -621,12 +554,9 @@ public final class Exports {
     try {
       Database database = database(handle);
       database.compact(id, idBytes, time(beforeLow, beforeHigh), keepLast, time(maxLow, maxHigh));
-      CONTROL.output(database.output(), database.outputBytes());
-      return 0;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+      return done(database, 0);
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -647,21 +577,17 @@ public final class Exports {
       int handle, int id, int idBytes, int deltaId, int nowLow, int nowHigh) {
     try {
       Database database = database(handle);
-      int applied =
+      return changed(
+          database,
           database.rollBackTo(
               id,
               idBytes,
               MEMORY.getLong(deltaId) & 0xffff_ffff_ffffL,
               MEMORY.getInt(deltaId + 6),
               MEMORY.getLong(deltaId + 8) >>> 16,
-              time(nowLow, nowHigh));
-      CONTROL.output(database.output(), database.outputBytes());
-      CONTROL.counts(database.size(), database.pending());
-      return applied;
-    } catch (DeltaException e) {
-      return error(e);
-    } catch (RuntimeException | Error e) {
-      return fatal(e);
+              time(nowLow, nowHigh)));
+    } catch (Throwable e) {
+      return failed(e);
     }
   }
 
@@ -677,15 +603,35 @@ public final class Exports {
     return database;
   }
 
-  private static int error(DeltaException e) {
-    CONTROL.error(String.valueOf(e.getMessage()), e.index());
-    return -e.code().number();
+  /**
+   * Notes an error and returns its number. Anything else leaves its message for whoever looks into
+   * the memory, and traps.
+   */
+  private static int failed(Throwable e) {
+    DeltaException known = e instanceof DeltaException error ? error : null;
+    CONTROL.error(String.valueOf(e.getMessage()), known == null ? -1 : known.index());
+    if (known == null) {
+      Native.trap();
+      return 0;
+    }
+    return -known.code().number();
   }
 
-  /** Leaves the message for whoever looks into the memory, and traps. */
-  private static int fatal(Throwable e) {
-    CONTROL.error(String.valueOf(e.getMessage()), -1);
-    Native.trap();
-    return 0;
+  /** Tells the caller where the output is. Returns {@code result}. */
+  private static int done(Database database, int result) {
+    CONTROL.output(database.output(), database.outputBytes());
+    return result;
+  }
+
+  /** Like {@link #done}, and tells where a list goes on. */
+  private static int listed(Database database, int result) {
+    CONTROL.next(database.next());
+    return done(database, result);
+  }
+
+  /** Like {@link #done}, and tells how many vectors live and are queued. */
+  private static int changed(Database database, int result) {
+    CONTROL.counts(database.size(), database.pending());
+    return done(database, result);
   }
 }

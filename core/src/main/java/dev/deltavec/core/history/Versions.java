@@ -76,7 +76,9 @@ public final class Versions {
     }
     if (count == replicas.length) {
       replicas = Arrays.copyOf(replicas, count * 2);
-      intervals = Arrays.copyOf(intervals, count * 2);
+      int[][] more = new int[count * 2][];
+      System.arraycopy(intervals, 0, more, 0, count);
+      intervals = more;
       used = Arrays.copyOf(used, count * 2);
       int[] larger = new int[count * 8];
       for (int i = 0; i < count; i++) {
@@ -109,15 +111,15 @@ public final class Versions {
   /** Returns a copy. O(replicas + intervals) */
   public Versions copy() {
     Versions copy = new Versions();
-    copy.replicas = replicas.clone();
+    copy.replicas = Arrays.copyOf(replicas, replicas.length);
     copy.count = count;
-    copy.byReplica = byReplica.clone();
+    copy.byReplica = Arrays.copyOf(byReplica, byReplica.length);
     copy.intervals = new int[intervals.length][];
     for (int i = 0; i < count; i++) {
-      copy.intervals[i] = intervals[i].clone();
+      copy.intervals[i] = Arrays.copyOf(intervals[i], intervals[i].length);
     }
-    copy.used = used.clone();
-    copy.waiting = waiting.clone();
+    copy.used = Arrays.copyOf(used, used.length);
+    copy.waiting = Arrays.copyOf(waiting, waiting.length);
     copy.waitingCount = waitingCount;
     copy.usedByAll = usedByAll;
     return copy;

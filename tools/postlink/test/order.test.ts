@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { renamedInOrder } from "../src/order.ts";
+import { fieldsOf } from "../src/wat.ts";
+
+const MODULE = `(module
+  (elem declare func $z::a)
+  (export "dv_f" (func $b::one))
+  (export "dv_g" (func $y::longs))
+  (func $b::one (param $0 i32) (call $y::longs (i64.const 0)))
+  (func $y::longs (param $0 i64) (drop (ref.func $z::a)))
+  (func $z::a (param $0 i32) (return_call $b::one (local.get $0)))
+  (start $a::start)
+  (func $a::start (nop)))`;
+
+test("functions of the same signature stand together by name, and all mentions follow", () => {
+  const text = renamedInOrder(MODULE);
+  assert.deepEqual(
+    fieldsOf(text).map((f) => f.text),
+    [
+      '(export "dv_f" (func $f00001))',
+      '(export "dv_g" (func $f00003))',
+      "(func $f00001 (param $0 i32) (call $f00003 (i64.const 0)))",
+      "(func $f00003 (param $0 i64) (drop (ref.func $f00002)))",
+      "(func $f00002 (param $0 i32) (return_call $f00001 (local.get $0)))",
+      "(start $f00000)",
+      "(func $f00000 (nop))",
+    ],
+  );
+});
+
+test("the order does not depend on the order of the fields", () => {
+  const fields = fieldsOf(MODULE);
+  const reversed = `(module ${fields
+    .map((f) => f.text)
+    .reverse()
+    .join("\n")})`;
+  const sorted = (text: string) =>
+    fieldsOf(text)
+      .map((f) => f.text)
+      .sort();
+  assert.deepEqual(sorted(renamedInOrder(reversed)), sorted(renamedInOrder(MODULE)));
+});
