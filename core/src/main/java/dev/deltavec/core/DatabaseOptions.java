@@ -67,18 +67,11 @@ public final class DatabaseOptions {
       throw new DeltaException(
           ErrorCode.INVALID_ARGUMENT, "option recallSampleRate must be from 0 to 1");
     }
-    if (!keepFloats && history) {
+    if (!keepFloats && (history || quantization == Quantization.NONE || grid != 0)) {
+      // Decoded values are no fold of deltas, and lie on no grid.
       throw new DeltaException(
           ErrorCode.INVALID_ARGUMENT,
-          "option keepFloats: false needs history: false, as decoded values are no fold of deltas");
-    }
-    if (!keepFloats && quantization == Quantization.NONE) {
-      throw new DeltaException(
-          ErrorCode.INVALID_ARGUMENT, "option keepFloats: false needs a quantization");
-    }
-    if (!keepFloats && grid != 0) {
-      throw new DeltaException(
-          ErrorCode.INVALID_ARGUMENT, "option keepFloats: false does not go with precision.grid");
+          "option keepFloats: false needs history: false, a quantization and no precision");
     }
     if (maxHistoryBytes > 0 && !history) {
       throw new DeltaException(
