@@ -3,7 +3,7 @@
 /** Lengths that rows are padded to. */
 export const BLOCK = 16;
 export const CODE_BLOCK = 32;
-const RANGE = 2 ** 60;
+const RANGE = 2 ** 52;
 const f = Math.fround;
 
 export function padded(n: number, block: number): number {
