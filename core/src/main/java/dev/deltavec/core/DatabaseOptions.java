@@ -71,7 +71,7 @@ public final class DatabaseOptions {
       // Decoded values are no fold of deltas, and lie on no grid.
       throw new DeltaException(
           ErrorCode.INVALID_ARGUMENT,
-          "option keepFloats: false needs history: false, a quantization and no precision");
+          "option keepFloats: false needs history: false, a quantization and no precision.grid");
     }
     if (maxHistoryBytes > 0 && !history) {
       throw new DeltaException(
