@@ -60,7 +60,10 @@ const KINDS: readonly [string, (n: number, next: () => number) => readonly numbe
   ["values of 1e-30", (n, next) => Array.from({ length: n }, () => 1e-30 * (next() - 0.5))],
   ["denormal values", (n, next) => Array.from({ length: n }, () => 1e-40 * (next() - 0.5))],
   ["the largest float", (n) => Array.from({ length: n }, (_, i) => (i & 1 ? 3.4e38 : -3.4e38)), 3],
-  ["values around the range", (n, next) => Array.from({ length: n }, () => 1.6e16 * (next() - 0.5))],
+  [
+    "values around the range",
+    (n, next) => Array.from({ length: n }, () => 1.6e16 * (next() - 0.5)),
+  ],
   [
     // Half a step of 4 bits but a little: without the outlier's clamping, clipping would not help.
     "one outlier beyond the range",
