@@ -5,7 +5,7 @@ import { DeltaIds, writeDeltaId } from "./delta-id.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
-import { type DeltaDraft, FrameWriter, TIME_LIMIT, writeId } from "./frame.ts";
+import { type DeltaDraft, type FrameForm, FrameWriter, TIME_LIMIT, writeId } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { IdleRepair } from "./idle.ts";
 import { Instance } from "./instance.ts";
@@ -39,6 +39,26 @@ import type {
   VectorDelta,
 } from "./types.ts";
 
+/** What other parts of the package do with a database, and its users do not. */
+export interface Backstage {
+  readonly instance: Instance;
+  readonly ids: DeltaIds;
+  /** What frames of this database are written with. */
+  readonly form: FrameForm;
+  /**
+   * Applies local frames (docs/format.md), all or none, and tells subscribers. {@link Instance.output} then has 4 words for
+   * each, as after `dv_apply`.
+   *
+   * @param frames - one behind the other; may lie in the database's own memory, then they are not copied
+   * @param count - how many there are
+   * @throws DeltaError as `applyDeltas`, with the `index` of the offending delta; CORRUPT_DATA for what are no frames
+   */
+  applyFrames(frames: Uint8Array, count: number): void;
+}
+
+/** Returns what only the package itself may use of a database. */
+export let backstage: (db: DeltaVectorDB) => Backstage;
+
 /** Ids that are read at a time. */
 const IDS_PAGE = 256;
 /** Bytes of a chain before its deltas, and of a merge's result before the deltas rejected (docs/abi.md). */
@@ -69,6 +89,7 @@ export class DeltaVectorDB {
   readonly #dimensions: number;
   readonly #now: () => number;
   readonly #instance: Instance;
+  readonly #form: FrameForm;
   readonly #writer: FrameWriter;
   readonly #ids: DeltaIds;
   readonly #events: EventHub;
@@ -78,6 +99,10 @@ export class DeltaVectorDB {
   readonly #idle: IdleRepair | undefined;
   /** How many deltas have come in. */
   #position = 0;
+
+  static {
+    backstage = (db) => db.#backstage();
+  }
 
   /**
    * Makes an empty database.
@@ -102,10 +127,11 @@ export class DeltaVectorDB {
       this.#waiters.wake();
       this.#idle?.cancel();
     };
-    this.#writer = new FrameWriter(this.#instance, {
+    this.#form = {
       compression: this.#options.compression,
       grid: this.#options.precision?.grid ?? 0,
-    });
+    };
+    this.#writer = new FrameWriter(this.#instance, this.#form);
     this.#ids = new DeltaIds(this.#options.replicaId);
     this.#events = new EventHub(options.onError);
     this.#listeners = new Listeners<DeltaVectorDB>(this, (listener) =>
@@ -673,6 +699,24 @@ export class DeltaVectorDB {
       throw invalid(`options.now returned ${describe(now)}, not Unix milliseconds`);
     }
     return now;
+  }
+
+  #backstage(): Backstage {
+    return {
+      instance: this.#instance,
+      ids: this.#ids,
+      form: this.#form,
+      applyFrames: (frames, count) => this.#applyFrames(frames, count),
+    };
+  }
+
+  #applyFrames(frames: Uint8Array, count: number): void {
+    const now = this.#time();
+    const instance = this.#instance;
+    const own = frames.buffer === instance.bytes.buffer;
+    const length = own ? frames.length : instance.put(frames);
+    instance.apply(own ? frames.byteOffset : instance.input, length, count, now, true);
+    this.#advance(count);
   }
 
   /** Notes that deltas have come in. */
