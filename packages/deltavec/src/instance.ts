@@ -9,6 +9,8 @@ export interface Exports {
   readonly memory: WebAssembly.Memory;
   readonly kernels: WebAssembly.Table;
   dv_open(options: number): number;
+  dv_reserve(bytes: number): number;
+  dv_attach(options: number, root: number): number;
   dv_close(handle: number): number;
   dv_control(): number;
   dv_input(bytes: number): number;
@@ -89,6 +91,8 @@ export interface Exports {
 /** The functions that a module must export, besides `memory` and the table `kernels`. */
 export const FUNCTIONS: readonly (keyof Exports)[] = [
   "dv_open",
+  "dv_reserve",
+  "dv_attach",
   "dv_close",
   "dv_control",
   "dv_input",
