@@ -11,7 +11,7 @@ import { IdleRepair } from "./idle.ts";
 import { Instance } from "./instance.ts";
 import { Listeners, requireSignal } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
-import { METRICS, QUANTIZATIONS, resolve } from "./options.ts";
+import { openOptions, resolve } from "./options.ts";
 import { repair } from "./repair.ts";
 import { readReport, readStats } from "./reports.ts";
 import { Search } from "./search.ts";
@@ -116,11 +116,7 @@ export class DeltaVectorDB {
     this.#options = resolve(options);
     this.#dimensions = this.#options.dimensions;
     this.#now = options.now ?? Date.now;
-    this.#instance = new Instance(module, {
-      ...this.#options,
-      metric: METRICS.indexOf(this.#options.metric),
-      quantization: QUANTIZATIONS.indexOf(this.#options.quantization),
-    });
+    this.#instance = new Instance(module, openOptions(this.#options));
     this.#search = new Search(this.#instance, this.#dimensions, this.#options.hnswEfSearch);
     this.#idle = this.#options.idleRepair ? new IdleRepair(this.#instance) : undefined;
     this.#instance.onEnd = () => {

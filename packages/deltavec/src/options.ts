@@ -1,4 +1,5 @@
 import { describe, invalid } from "./errors.ts";
+import type { OpenOptions } from "./instance.ts";
 import type {
   DeltaAutoCompact,
   DeltaDBOptions,
@@ -61,6 +62,15 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
     }
   }
   return resolved;
+}
+
+/** Returns what the module is opened with. */
+export function openOptions(options: ResolvedDeltaDBOptions): OpenOptions {
+  return {
+    ...options,
+    metric: METRICS.indexOf(options.metric),
+    quantization: QUANTIZATIONS.indexOf(options.quantization),
+  };
 }
 
 function whole(name: string, value: number): number {
