@@ -14,7 +14,7 @@ import type { VectorDelta } from "./types.ts";
  *   word  32  head: bytes ever put in, modulo 2^32                                the producer, with every frame
  *   word  64  tail: bytes ever taken out; frames settled; frames applied; pulse   the consumer, with every range
  *   word  96  asleep; state of the consumer; its error                            read with every frame, seldom written
- *   word 128  waiting; wanted; state of the producer                              read with every range, seldom written
+ *   word 128  waiting; wanted                                                     read with every range, seldom written
  *   byte 640  text of the consumer's error
  *
  * Frames are local frames (docs/format.md), one right behind the other. None is split: one that does not fit before the end of
@@ -26,6 +26,8 @@ import type { VectorDelta } from "./types.ts";
  * it, so the bytes are there before the consumer may look, and `tail` gives the room back in the same way. No plain byte is ever
  * touched by both sides without such a pair between them: there are no data races, hence (as the memory model promises for
  * programs without) all executions are interleavings, which `core/src/test/.../bridge` explores exhaustively.
+ *
+ * The end of the producer is told by a message, as that of a thread that dies can only be.
  *
  * A side reads its own counter from a field, never from the shared words: the other side's thread may hold anything there.
  *
@@ -57,7 +59,6 @@ const ERROR_BYTES = 99;
 const ERROR_INDEX = 100; // two words; -1: none
 const WAITING = 128;
 const WANTED = 129;
-const PRODUCER = 130;
 const ERROR_TEXT = 640;
 
 /** Values of `asleep` and `waiting`: nobody sleeps, or how the sleeper is to be woken. */
@@ -65,7 +66,7 @@ const AWAKE = 0;
 const BY_NOTIFY = 1;
 const BY_MESSAGE = 2;
 
-/** States of either side. `FAILED` has an error with it; `GONE` has not taken its leave. */
+/** States of the consumer. `FAILED` has an error with it; `GONE` has not taken its leave. */
 const ALIVE = 0;
 const CLOSED = 1;
 const FAILED = 2;
@@ -410,12 +411,6 @@ export class RingProducer {
     return this.#announce(BY_MESSAGE);
   }
 
-  /** Says that nothing more will come. */
-  close(): void {
-    Atomics.store(this.#words, PRODUCER, CLOSED);
-    this.#rouse();
-  }
-
   /** Says in which way it will wait. Returns true if there is room, or nobody who could make some. */
   #announce(how: number): boolean {
     const words = this.#words;
@@ -549,11 +544,6 @@ export class RingConsumer {
     this.#head = this.#tail;
   }
 
-  /** Whether the producer has said that nothing more will come. */
-  get producerClosed(): boolean {
-    return Atomics.load(this.#words, PRODUCER) !== ALIVE;
-  }
-
   /** Number of frames that {@link take} took. */
   get taken(): number {
     return this.#taken;
@@ -628,13 +618,12 @@ export class RingConsumer {
    *
    * @param wake - called when something has come; may be called without that, too. Where promises for shared words are not to
    * be had, the producer sends a message instead
-   * @returns false: something is there already, or the producer has closed
+   * @returns false: something is there already
    */
   sleep(wake: () => void): boolean {
     const words = this.#words;
     Atomics.store(words, ASLEEP, waitAsync === undefined ? BY_MESSAGE : BY_NOTIFY);
-    const more = Atomics.load(words, HEAD) !== this.#head || this.#head !== this.#tail;
-    if (more || this.producerClosed) {
+    if (Atomics.load(words, HEAD) !== this.#tail) {
       Atomics.store(words, ASLEEP, AWAKE);
       return false;
     }
