@@ -96,10 +96,14 @@ export class FrameWriter {
     return this.#end - this.#start;
   }
 
-  /** Begins anew, at the block's start. */
-  begin(): void {
-    this.#start = 0;
-    this.#end = 0;
+  /**
+   * Begins anew.
+   *
+   * @param at - where the first frame is to stand, from the block's start; at 0 it is put so that its floats are aligned
+   */
+  begin(at = 0): void {
+    this.#start = at;
+    this.#end = at;
   }
 
   /**
