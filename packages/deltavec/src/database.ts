@@ -5,7 +5,14 @@ import { DeltaIds, writeDeltaId } from "./delta-id.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
-import { type DeltaDraft, type FrameForm, FrameWriter, TIME_LIMIT, writeId } from "./frame.ts";
+import {
+  type DeltaDraft,
+  type FrameForm,
+  FrameWriter,
+  TIME_LIMIT,
+  toBytes,
+  writeId,
+} from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { IdleRepair } from "./idle.ts";
 import { Instance } from "./instance.ts";
@@ -806,16 +813,6 @@ function toMetadata(json: string | undefined): Record<string, unknown> | null {
     return null;
   }
   return json === "" ? {} : (JSON.parse(json) as Record<string, unknown>);
-}
-
-function toBytes(name: string, bytes: Uint8Array): Uint8Array {
-  if (!ArrayBuffer.isView(bytes) || bytes[Symbol.toStringTag] !== "Uint8Array") {
-    throw invalid(`${name} must be a Uint8Array, not ${describe(bytes)}`);
-  }
-  if ((bytes.buffer as { detached?: boolean }).detached === true) {
-    throw invalid(`${name} must be a view on memory that is there: it was transferred`);
-  }
-  return bytes;
 }
 
 /** Which deltas are wanted. */
