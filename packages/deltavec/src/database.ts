@@ -22,6 +22,8 @@ import { METRICS, QUANTIZATIONS, resolve } from "./options.ts";
 import { repair } from "./repair.ts";
 import { readReport, readStats } from "./reports.ts";
 import { Search } from "./search.ts";
+import { openReadable, openWritable } from "./stream-doors.ts";
+import type { WritableOptions } from "./stream-types.ts";
 import type {
   ChainDelta,
   CompactionStats,
@@ -606,6 +608,43 @@ export class DeltaVectorDB {
       origin,
       signal,
     );
+  }
+
+  /**
+   * Makes a stream that applies what is written to it: deltas, and bytes of frames, cut anywhere. Frames of
+   * `encodeDeltas` are applied as deltas, those of `deltasSince` merged. In batches, as
+   * {@link DeltaStreamProcessor.streamDeltas} does; what has been written is applied also if the stream is aborted.
+   *
+   * The stream fails with the error of a delta that is refused (unless `onError` is `"skip"`), when all before it are
+   * applied; its `index` is the delta's number in the stream. `CORRUPT_DATA` also if it ends within a frame, `BUFFER_FULL`
+   * for too large a frame.
+   *
+   * @param options - all optional; for wrong ones the stream fails with `INVALID_ARGUMENT`
+   * @throws RangeError for a `highWaterMark` that is negative or no number
+   *
+   * @example
+   * ```ts
+   * await response.body.pipeTo(db.writable());
+   * ```
+   */
+  writable(options: WritableOptions = {}): WritableStream<VectorDelta | Uint8Array> {
+    this.#instance.check();
+    return openWritable(this, options);
+  }
+
+  /**
+   * Makes a stream of deltas, read as they are asked for: {@link DeltaVectorDB.deltas} as a `ReadableStream`.
+   *
+   * @param options - which deltas, and what ends it
+   * @throws DeltaError as {@link DeltaVectorDB.deltas}
+   *
+   * @example
+   * ```ts
+   * const body = db.readable({ since: 0 }).pipeThrough(new DeltaEncoderStream());
+   * ```
+   */
+  readable(options: FollowOptions = {}): ReadableStream<DeltaEvent> {
+    return openReadable(this.deltas(options));
   }
 
   /**
