@@ -5,7 +5,14 @@ import { DeltaIds, writeDeltaId } from "./delta-id.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
-import { type DeltaDraft, type FrameForm, FrameWriter, TIME_LIMIT, writeId } from "./frame.ts";
+import {
+  type DeltaDraft,
+  type FrameForm,
+  FrameWriter,
+  TIME_LIMIT,
+  toBytes,
+  writeId,
+} from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { IdleRepair } from "./idle.ts";
 import { Instance } from "./instance.ts";
@@ -15,6 +22,8 @@ import { openOptions, resolve } from "./options.ts";
 import { repair } from "./repair.ts";
 import { readReport, readStats } from "./reports.ts";
 import { Search } from "./search.ts";
+import { openReadable, openWritable } from "./stream-doors.ts";
+import type { WritableOptions } from "./stream-types.ts";
 import type {
   ChainDelta,
   CompactionStats,
@@ -598,6 +607,43 @@ export class DeltaVectorDB {
   }
 
   /**
+   * Makes a stream that applies what is written to it: deltas, and bytes of frames, cut anywhere. Frames of
+   * `encodeDeltas` are applied as deltas, those of `deltasSince` merged. In batches, as
+   * {@link DeltaStreamProcessor.streamDeltas} does; what has been written is applied also if the stream is aborted.
+   *
+   * The stream fails with the error of a delta that is refused (unless `onError` is `"skip"`), when all before it are
+   * applied; its `index` is the delta's number in the stream. `CORRUPT_DATA` also if it ends within a frame, `BUFFER_FULL`
+   * for too large a frame.
+   *
+   * @param options - all optional; for wrong ones the stream fails with `INVALID_ARGUMENT`
+   * @throws RangeError for a `highWaterMark` that is negative or no number
+   *
+   * @example
+   * ```ts
+   * await response.body.pipeTo(db.writable());
+   * ```
+   */
+  writable(options: WritableOptions = {}): WritableStream<VectorDelta | Uint8Array> {
+    this.#instance.check();
+    return openWritable(this, options);
+  }
+
+  /**
+   * Makes a stream of deltas, read as they are asked for: {@link DeltaVectorDB.deltas} as a `ReadableStream`.
+   *
+   * @param options - which deltas, and what ends it
+   * @throws DeltaError as {@link DeltaVectorDB.deltas}
+   *
+   * @example
+   * ```ts
+   * const body = db.readable({ since: 0 }).pipeThrough(new DeltaEncoderStream());
+   * ```
+   */
+  readable(options: FollowOptions = {}): ReadableStream<DeltaEvent> {
+    return openReadable(this.deltas(options));
+  }
+
+  /**
    * Adds a listener for deltas from now on, as of an `EventTarget`: the same listener once, called with an event whose
    * `detail` is the delta. Otherwise as {@link DeltaVectorDB.onDelta}, what it throws included.
    *
@@ -802,16 +848,6 @@ function toMetadata(json: string | undefined): Record<string, unknown> | null {
     return null;
   }
   return json === "" ? {} : (JSON.parse(json) as Record<string, unknown>);
-}
-
-function toBytes(name: string, bytes: Uint8Array): Uint8Array {
-  if (!ArrayBuffer.isView(bytes) || bytes[Symbol.toStringTag] !== "Uint8Array") {
-    throw invalid(`${name} must be a Uint8Array, not ${describe(bytes)}`);
-  }
-  if ((bytes.buffer as { detached?: boolean }).detached === true) {
-    throw invalid(`${name} must be a view on memory that is there: it was transferred`);
-  }
-  return bytes;
 }
 
 /** Which deltas are wanted. */

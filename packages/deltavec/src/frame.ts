@@ -59,6 +59,8 @@ export const OPERATION_MASK = 7;
 export const IDENTIFIED = 8;
 export const TIMED = 16;
 export const METADATA = 32;
+export const SEALED = 64;
+export const GRID = 128;
 
 /**
  * Writes deltas as frames (docs/format.md) one behind the other into a block. Checks their shape; what depends on the
@@ -478,6 +480,17 @@ export function toFloats(list: unknown): Float32Array | string {
     }
   }
   return Float32Array.from(list as ArrayLike<number>);
+}
+
+/** Checks what should be bytes. */
+export function toBytes(name: string, bytes: Uint8Array): Uint8Array {
+  if (!ArrayBuffer.isView(bytes) || bytes[Symbol.toStringTag] !== "Uint8Array") {
+    throw invalid(`${name} must be a Uint8Array, not ${describe(bytes)}`);
+  }
+  if ((bytes.buffer as { detached?: boolean }).detached === true) {
+    throw invalid(`${name} must be a view on memory that is there: it was transferred`);
+  }
+  return bytes;
 }
 
 function isList(value: unknown): value is ArrayLike<unknown> {
