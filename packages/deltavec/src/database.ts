@@ -19,6 +19,7 @@ import { Instance } from "./instance.ts";
 import { Listeners, requireSignal } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
 import { openOptions, resolve } from "./options.ts";
+import type { ConnectOptions, RemoteDeltaVectorDB } from "./remote.ts";
 import { repair } from "./repair.ts";
 import { readReport, readStats } from "./reports.ts";
 import { Search } from "./search.ts";
@@ -142,6 +143,24 @@ export class DeltaVectorDB {
     this.#listeners = new Listeners<DeltaVectorDB>(this, (listener) =>
       this.#events.subscribe(listener, this.#position),
     );
+  }
+
+  /**
+   * Makes an empty database in a worker, behind the same interface with answers that come later (docs/workers.md). `init`
+   * need not have been called; a module that it has loaded is used there, too.
+   *
+   * @param options - the database's, and which worker; all optional
+   * @throws DeltaError (as a rejection) what the constructor throws; `INVALID_ARGUMENT` also if the worker's script cannot
+   * be loaded; `UNSUPPORTED_PLATFORM` without workers; `CLOSED` if the worker dies meanwhile
+   *
+   * @example
+   * ```ts
+   * await using db = await DeltaVectorDB.connect({ dimensions: 384 });
+   * await db.search(query, 10);
+   * ```
+   */
+  static async connect(options: ConnectOptions = {}): Promise<RemoteDeltaVectorDB> {
+    return (await import("./connect.ts")).connect(options);
   }
 
   /** The options that the database runs with, defaults filled in. */

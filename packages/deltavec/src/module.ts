@@ -23,6 +23,12 @@ export function loadedModule(): WebAssembly.Module {
   return module;
 }
 
+/** Waits for a load that is under way. Returns the module, or undefined if there is none. */
+export async function moduleSoFar(): Promise<WebAssembly.Module | undefined> {
+  await loading?.catch(() => undefined);
+  return module;
+}
+
 /**
  * Returns the shared build of the loaded module (docs/abi.md), which several threads can run on one memory. Made when it is
  * asked for first.
