@@ -1,14 +1,10 @@
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { FUNCTIONS } from "./instance.ts";
-import { requirePlatform, requireSharedMemory } from "./platform.ts";
-import { sharedBuild } from "./shared-build.ts";
+import { requirePlatform } from "./platform.ts";
 import type { InitSource } from "./types.ts";
 
 let module: WebAssembly.Module | undefined;
 let loading: Promise<void> | undefined;
-/** Gives the module's bytes once more; undefined if they cannot be had. */
-let again: (() => Promise<Uint8Array>) | undefined;
-let shared: Promise<WebAssembly.Module> | undefined;
 
 /** Returns the module, or throws a CLOSED that says what to do. */
 export function loadedModule(): WebAssembly.Module {
@@ -27,32 +23,6 @@ export function loadedModule(): WebAssembly.Module {
 export async function moduleSoFar(): Promise<WebAssembly.Module | undefined> {
   await loading?.catch(() => undefined);
   return module;
-}
-
-/**
- * Returns the shared build of the loaded module (docs/abi.md), which several threads can run on one memory. Made when it is
- * asked for first.
- *
- * @throws DeltaError (as a rejection) UNSUPPORTED_PLATFORM if threads cannot share memory here; INVALID_ARGUMENT if the
- * module's bytes are not at hand
- */
-export function sharedModule(): Promise<WebAssembly.Module> {
-  shared ??= makeShared().catch((error) => {
-    shared = undefined;
-    throw error;
-  });
-  return shared;
-}
-
-async function makeShared(): Promise<WebAssembly.Module> {
-  requireSharedMemory();
-  const bytes = again && sharedBuild(await again());
-  if (bytes === undefined) {
-    throw invalid(
-      "readers need the module's bytes: give init its URL, a response that has one, or bytes, not a WebAssembly.Module",
-    );
-  }
-  return compileBytes(bytes);
 }
 
 /**
@@ -79,7 +49,6 @@ async function compile(
 ): Promise<WebAssembly.Module> {
   requirePlatform();
   const given = await settle(source);
-  again = bytesOf(source, given);
   const compiled =
     kindOf(given) === "WebAssembly.Module"
       ? (given as WebAssembly.Module)
@@ -94,31 +63,6 @@ async function settle(source: () => InitSource | Promise<InitSource>): Promise<I
     return await source();
   } catch (cause) {
     throw cannotLoad("the module", cause);
-  }
-}
-
-/** Returns what gives a source's bytes once more, if it can: they are not kept, as most databases need no shared build. */
-function bytesOf(
-  source: () => InitSource | Promise<InitSource>,
-  given: InitSource,
-): (() => Promise<Uint8Array>) | undefined {
-  const fetched = async (url: string): Promise<Uint8Array> => {
-    const answer = await fetchModule(toUrl(url));
-    return answer instanceof Uint8Array ? answer : new Uint8Array(await answer.arrayBuffer());
-  };
-  switch (kindOf(given)) {
-    case "String":
-    case "URL":
-      return () => fetched(String(given));
-    case "Response": {
-      const { url } = given as Response;
-      return url === "" ? undefined : () => fetched(url);
-    }
-    case "ArrayBuffer":
-    case "Uint8Array":
-      return async () => new Uint8Array((await source()) as ArrayBuffer | Uint8Array);
-    default:
-      return undefined;
   }
 }
 

@@ -89,6 +89,13 @@ export class ReaderClient {
   }
 }
 
+/** What a search is called with, in copies. */
+export interface Question {
+  readonly rows: Float32Array<ArrayBuffer>;
+  readonly k: number;
+  readonly options: SearchOptions | undefined;
+}
+
 /** The readers of one database: who is free is asked; batches are dealt out to all. */
 export class Readers {
   readonly #clients: ReaderClient[] = [];
@@ -132,41 +139,47 @@ export class Readers {
   }
 
   /**
-   * Searches, if this is a search for readers.
+   * Makes a question of what a search is called with, which is read at once.
    *
-   * @returns undefined if it is not, or if no reader gave an answer: the database itself is to be asked
+   * @param queries - one or many
+   * @returns undefined if it is not for readers, but for the database itself, as it is wrong or has a function as filter
    */
-  async one(
-    query: unknown,
+  question(
+    queries: unknown,
+    many: boolean,
     k: number,
     options: SearchOptions | undefined,
-  ): Promise<SearchResult[] | undefined> {
-    const client = this.#free();
-    if (client === undefined || !this.#isQuery(query) || hasFunction(options)) {
+  ): Question | undefined {
+    const rows = this.#rows(many ? queries : [queries]);
+    if (this.count === 0 || rows === undefined) {
       return undefined;
     }
-    const hits = await client.ask({ rows: query.slice(), count: 1, k, options });
-    return hits && unpack(hits)[0];
+    try {
+      return { rows, k, options: structuredClone(options) };
+    } catch {
+      return undefined; // a function
+    }
   }
 
-  /** As {@link one}, for the arguments of `searchBatch`. */
-  async batch(
-    queries: unknown,
-    k: number,
-    options: SearchOptions | undefined,
+  /**
+   * Searches; the queries are dealt out to all readers.
+   *
+   * @param before - what the search must see
+   * @returns the hits of each query; undefined if some got no answer: the database itself is to be asked
+   */
+  async search(
+    { rows, k, options }: Question,
+    before: Promise<void> | undefined,
   ): Promise<SearchResult[][] | undefined> {
-    const rows =
-      this.#clients.length === 0 || hasFunction(options) ? undefined : this.#rows(queries);
-    if (rows === undefined) {
-      return undefined;
-    }
+    await before;
     const dimensions = this.#dimensions;
+    const clients = this.#clients.toSorted((a, b) => a.load - b.load);
     const count = rows.length / dimensions;
-    const share = Math.ceil(count / (this.#clients.length * CHUNKS_EACH));
+    const share = Math.ceil(count / (clients.length * CHUNKS_EACH));
     const chunk = Math.max(LEAST_CHUNK, Math.min(MOST_CHUNK, share));
     const parts: SearchResult[][][] = [];
     let next = 0;
-    let failed = false;
+    let failed = clients.length === 0;
     const lane = async (client: ReaderClient): Promise<void> => {
       while (next < count && !failed) {
         const from = next;
@@ -181,9 +194,7 @@ export class Readers {
         }
       }
     };
-    await Promise.all(
-      this.#clients.flatMap((client) => Array.from({ length: LANES }, () => lane(client))),
-    );
+    await Promise.all(Array.from({ length: LANES }, () => clients.map(lane)).flat());
     return failed ? undefined : parts.flat();
   }
 
@@ -195,21 +206,12 @@ export class Readers {
     }
   }
 
-  /** Returns the reader that has the least to do. */
-  #free(): ReaderClient | undefined {
-    let best = this.#clients[0];
-    for (const client of this.#clients) {
-      best = client.load < best.load ? client : best;
-    }
-    return best;
-  }
-
   #isQuery(query: unknown): query is Float32Array {
     return query instanceof Float32Array && query.length === this.#dimensions;
   }
 
   /** Returns a block of queries as it is usual; undefined for anything else. */
-  #rows(queries: unknown): Float32Array | undefined {
+  #rows(queries: unknown): Float32Array<ArrayBuffer> | undefined {
     if (queries instanceof Float32Array) {
       return queries.length > 0 && queries.length % this.#dimensions === 0
         ? queries.slice()
@@ -228,13 +230,6 @@ export class Readers {
     });
     return rows;
   }
-}
-
-/** Whether options have what cannot be posted. */
-function hasFunction(options: SearchOptions | undefined): boolean {
-  return (
-    options !== undefined && (typeof options !== "object" || typeof options?.filter === "function")
-  );
 }
 
 function unpack({ counts, ids, scores }: PackedHits): SearchResult[][] {

@@ -5,7 +5,7 @@ import { Random } from "./random.ts";
 const SIZES = [4, 20, 60, 400];
 
 /** Value `i` of delta `number`: 16 bits that depend on both. */
-function valueOf(number: number, i: number): number {
+function valueAt(number: number, i: number): number {
   const mixed = Math.imul(number + 1, 0x9e37_79b1) + Math.imul(i + 1, 0x85eb_ca6b);
   return (mixed >>> 9) & 0xffff;
 }
@@ -58,7 +58,7 @@ export class NumberedDeltas {
     const values = this.#arrays[count];
     let sum = 0;
     for (let i = 0; i < count - 1; i++) {
-      values[i] = valueOf(number, i);
+      values[i] = valueAt(number, i);
       sum = (sum + values[i]) & 0xff_ffff;
     }
     values[count - 1] = sum;
@@ -136,7 +136,7 @@ export class NumberedChecker {
     let sum = 0;
     for (let i = 0; i < count - 1; i++, at += 4) {
       const value = view.getFloat32(at, true);
-      if (value !== valueOf(number, i)) {
+      if (value !== valueAt(number, i)) {
         fail(`value ${i} is ${value}`);
       }
       sum = (sum + value) & 0xff_ffff;
