@@ -5,7 +5,7 @@ import { Random } from "./random.ts";
 const SIZES = [4, 20, 60, 400];
 
 /** Value `i` of delta `number`: 16 bits that depend on both. */
-function valueAt(number: number, i: number): number {
+function contentOf(number: number, i: number): number {
   const mixed = Math.imul(number + 1, 0x9e37_79b1) + Math.imul(i + 1, 0x85eb_ca6b);
   return (mixed >>> 9) & 0xffff;
 }
@@ -33,8 +33,8 @@ class Sizes {
  */
 export class NumberedDeltas {
   readonly #sizes: Sizes;
-  readonly #arrays: Float32Array[] = [];
-  readonly #indices: Uint32Array[] = [];
+  readonly #arrays: Float32Array<ArrayBuffer>[] = [];
+  readonly #indices: Uint32Array<ArrayBuffer>[] = [];
   readonly #dense = { type: "dense" as const, vector: new Float32Array(0) };
   readonly #sparse = {
     type: "sparse" as const,
@@ -58,7 +58,7 @@ export class NumberedDeltas {
     const values = this.#arrays[count];
     let sum = 0;
     for (let i = 0; i < count - 1; i++) {
-      values[i] = valueAt(number, i);
+      values[i] = contentOf(number, i);
       sum = (sum + values[i]) & 0xff_ffff;
     }
     values[count - 1] = sum;
@@ -136,7 +136,7 @@ export class NumberedChecker {
     let sum = 0;
     for (let i = 0; i < count - 1; i++, at += 4) {
       const value = view.getFloat32(at, true);
-      if (value !== valueAt(number, i)) {
+      if (value !== contentOf(number, i)) {
         fail(`value ${i} is ${value}`);
       }
       sum = (sum + value) & 0xff_ffff;
