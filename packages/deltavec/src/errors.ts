@@ -15,6 +15,7 @@
  * - `UNSUPPORTED_VERSION`: bytes or a module come from a release that this one does not know.
  * - `CLOSED`: the database was closed, refuses work after an internal fault, or `init` was not awaited.
  * - `UNSUPPORTED_PLATFORM`: the engine, or the page's security policy, lacks something deltavec needs.
+ * - `DISCONNECTED`: a connection that deltas come by failed or was lost, and could not be made again.
  */
 export type DeltaErrorCode =
   | "INVALID_ARGUMENT"
@@ -30,7 +31,8 @@ export type DeltaErrorCode =
   | "CORRUPT_DATA"
   | "UNSUPPORTED_VERSION"
   | "CLOSED"
-  | "UNSUPPORTED_PLATFORM";
+  | "UNSUPPORTED_PLATFORM"
+  | "DISCONNECTED";
 
 /** What a {@link DeltaError} may carry besides code and message. */
 export interface DeltaErrorDetails {
