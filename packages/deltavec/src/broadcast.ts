@@ -1,6 +1,5 @@
 import { crc32c } from "./crc32c.ts";
-import { describe, invalid } from "./errors.ts";
-import { requireSignal } from "./listeners.ts";
+import { describe, invalid, requireSignal } from "./errors.ts";
 import { connected, intake, listenTo, type MessageOptions, requireTarget } from "./messages.ts";
 import type { DeltaSource, SourceOptions } from "./source-kit.ts";
 import { asTask } from "./tasks.ts";

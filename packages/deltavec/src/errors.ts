@@ -115,3 +115,10 @@ export function describe(value: unknown): string {
 export function quote(text: string): string {
   return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
 }
+
+/** Checks what should be an AbortSignal, or nothing. */
+export function requireSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`);
+  }
+}

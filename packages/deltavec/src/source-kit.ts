@@ -1,5 +1,4 @@
-import { DeltaError, describe, invalid } from "./errors.ts";
-import { requireSignal } from "./listeners.ts";
+import { DeltaError, describe, invalid, requireSignal } from "./errors.ts";
 import type { StreamPart } from "./stream-types.ts";
 
 /** A source: goes over its parts once. */
