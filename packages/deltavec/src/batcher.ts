@@ -359,7 +359,8 @@ export class Batcher {
       throw error;
     }
     const { code } = error;
-    const message = error.message.replace(/^delta \d+: /, `delta ${index}: `); // not its number in the batch
+    // Its number in the batch, if the message has that, says nothing here.
+    const message = `delta ${index}: ${error.message.replace(/^delta \d+: /, "")}`;
     if (!this.#limits.skip || FATAL.includes(code)) {
       throw new DeltaError(code, message, { index, cause: error });
     }

@@ -2,7 +2,7 @@
 import { compact } from "./compaction.ts";
 import { toDate, toTime } from "./dates.ts";
 import { DeltaIds, writeDeltaId } from "./delta-id.ts";
-import { DeltaError, describe, invalid } from "./errors.ts";
+import { DeltaError, describe, invalid, requireSignal } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
 import {
@@ -16,7 +16,7 @@ import {
 import { FrameReader } from "./frame-reader.ts";
 import { IdleRepair } from "./idle.ts";
 import { Instance } from "./instance.ts";
-import { Listeners, requireSignal } from "./listeners.ts";
+import { Listeners } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
 import { openOptions, resolve } from "./options.ts";
 import type { ConnectOptions, RemoteDeltaVectorDB } from "./remote.ts";

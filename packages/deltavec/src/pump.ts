@@ -1,8 +1,7 @@
 import { Batcher, batchLimits } from "./batcher.ts";
 import { decodeDeltas } from "./codec.ts";
-import { describe, invalid } from "./errors.ts";
+import { describe, invalid, requireSignal } from "./errors.ts";
 import { spans } from "./frame-cutter.ts";
-import { requireSignal } from "./listeners.ts";
 import type {
   DeltaCursor,
   StreamItem,
