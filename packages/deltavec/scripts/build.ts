@@ -1,4 +1,4 @@
-// Builds dist/: the two entries with what they share, their declarations, and the WebAssembly module.
+// Builds dist/: the entries with what they share, their declarations, and the WebAssembly module.
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
@@ -43,7 +43,7 @@ copyFileSync(relaxed, join(target, "relaxed.wasm"));
 
 await build({
   absWorkingDir: here,
-  entryPoints: ["src/index.ts", "src/slim.ts"],
+  entryPoints: ["src/index.ts", "src/slim.ts", "src/pool.ts"],
   outdir: dist,
   bundle: true,
   splitting: true,
@@ -52,6 +52,7 @@ await build({
   target: "es2022",
   // Without comments, which the declarations have; names stay, for those who look at a stack.
   minifyWhitespace: true,
+  minifySyntax: true,
   loader: { ".deflate": "base64", ".wasm": "base64" },
   logLevel: "warning",
 });
@@ -71,7 +72,7 @@ const declarations = new Map(
     .filter((name) => name.endsWith(".d.ts"))
     .map((name) => [name, readFileSync(join(dist, name), "utf8")]),
 );
-const used = new Set(["index.d.ts", "slim.d.ts"]);
+const used = new Set(["index.d.ts", "slim.d.ts", "pool.d.ts"]);
 for (const name of used) {
   // The compiler leaves the names of sources in declarations.
   const text = (declarations.get(name) ?? "").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');

@@ -39,5 +39,6 @@ export type {
   SearchOptions,
   SearchResult,
   VectorDelta,
+  WasmMemory,
   WasmModule,
 } from "./types.ts";
