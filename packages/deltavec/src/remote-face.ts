@@ -1,7 +1,7 @@
 import { type Connection, freezeEvent, Scope } from "./connection.ts";
 import { DeltaVectorDB } from "./database.ts";
-import { describe, invalid } from "./errors.ts";
-import { Listeners, requireSignal } from "./listeners.ts";
+import { describe, invalid, requireSignal } from "./errors.ts";
+import { Listeners } from "./listeners.ts";
 import type { Question, Readers } from "./readers.ts";
 import { type CallOptions, LOCAL_ONLY, type RemoteDeltaVectorDB } from "./remote.ts";
 import { RemoteIterator } from "./remote-feed.ts";
