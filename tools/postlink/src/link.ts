@@ -5,6 +5,7 @@ import { BINDINGS } from "./bindings.ts";
 import { legacyExceptions } from "./exceptions.ts";
 import { featureArguments } from "./features.ts";
 import { shortened } from "./idioms.ts";
+import { withOurLibrary } from "./library.ts";
 import { localsInOrder, renamedInOrder } from "./order.ts";
 import type { Product } from "./product.ts";
 import { withoutRuntime } from "./runtime.ts";
@@ -139,7 +140,7 @@ export function rewrite(
   product: Product,
 ): { text: string; dropped: string[]; bound: string[]; kernels: string[] } {
   const isOurs = (f: Field) => product.exports.test(exportOf(f).name);
-  const fields = shortened(withoutRuntime(fieldsOf(teavm), isOurs));
+  const fields = shortened(withoutRuntime(withOurLibrary(fieldsOf(teavm)), isOurs));
   checkData(fields, dataBytes);
   const dataEnd = Math.max(LOW, align(dataBytes, 64));
   const pieces = kernels.flatMap(fieldsOf).filter((f) => !isMemoryImport(f));
