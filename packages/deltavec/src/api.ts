@@ -38,6 +38,7 @@ export type {
   Scalar,
   SearchOptions,
   SearchResult,
+  VectorBlock,
   VectorDelta,
   WasmMemory,
   WasmModule,

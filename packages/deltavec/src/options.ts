@@ -44,6 +44,8 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
     keepFloats,
     idleRepair: flag("idleRepair", options.idleRepair),
     recallSampleRate: share("recallSampleRate", options.recallSampleRate ?? 0),
+    reserve: flag("reserve", options.reserve, false),
+    debug: flag("debug", options.debug, false),
     replicaId: replica(options.replicaId),
   });
   if (resolved.autoCompact !== null && !resolved.history) {
