@@ -2,7 +2,7 @@
 import { compact } from "./compaction.ts";
 import { toDate, toTime } from "./dates.ts";
 import { DeltaIds, writeDeltaId } from "./delta-id.ts";
-import { DeltaError, describe, invalid } from "./errors.ts";
+import { DeltaError, describe, invalid, requireSignal } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
 import {
@@ -18,13 +18,15 @@ import {
 import { FrameReader } from "./frame-reader.ts";
 import { IdleRepair } from "./idle.ts";
 import { Instance } from "./instance.ts";
-import { Listeners, requireSignal } from "./listeners.ts";
+import { Listeners } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
-import { METRICS, QUANTIZATIONS, resolve } from "./options.ts";
+import { openOptions, resolve } from "./options.ts";
+import type { ConnectOptions, RemoteDeltaVectorDB } from "./remote.ts";
 import { repair } from "./repair.ts";
 import { readReport, readStats } from "./reports.ts";
-import { reservedBytes } from "./reserve.ts";
 import { Search } from "./search.ts";
+import { openReadable, openWritable } from "./stream-doors.ts";
+import type { WritableOptions } from "./stream-types.ts";
 import type {
   ChainDelta,
   CompactionStats,
@@ -139,12 +141,7 @@ export class DeltaVectorDB {
     this.#options = resolve(options);
     this.#dimensions = this.#options.dimensions;
     this.#now = options.now ?? Date.now;
-    this.#instance = new Instance(module, {
-      ...this.#options,
-      metric: METRICS.indexOf(this.#options.metric),
-      quantization: QUANTIZATIONS.indexOf(this.#options.quantization),
-      reservedBytes: this.#options.reserve ? reservedBytes(this.#options) : 0,
-    });
+    this.#instance = new Instance(module, openOptions(this.#options));
     const { debug, keepFloats, reserve } = this.#options;
     if (debug) {
       const validity = { lookups: keepFloats, life: keepFloats && reserve };
@@ -172,6 +169,24 @@ export class DeltaVectorDB {
       form: this.#form,
       applyFrames: (frames, count, applied) => this.#applyFrames(frames, count, applied),
     });
+  }
+
+  /**
+   * Makes an empty database in a worker, behind the same interface with answers that come later (docs/workers.md). `init`
+   * need not have been called; a module that it has loaded is used there, too.
+   *
+   * @param options - the database's, and which worker; all optional
+   * @throws DeltaError (as a rejection) what the constructor throws; `INVALID_ARGUMENT` also if the worker's script cannot
+   * be loaded; `UNSUPPORTED_PLATFORM` without workers; `CLOSED` if the worker dies meanwhile
+   *
+   * @example
+   * ```ts
+   * await using db = await DeltaVectorDB.connect({ dimensions: 384 });
+   * await db.search(query, 10);
+   * ```
+   */
+  static async connect(options: ConnectOptions = {}): Promise<RemoteDeltaVectorDB> {
+    return (await import("./connect.ts")).connect(options);
   }
 
   /** The options that the database runs with, defaults filled in. */
@@ -688,6 +703,43 @@ export class DeltaVectorDB {
       origin,
       signal,
     );
+  }
+
+  /**
+   * Makes a stream that applies what is written to it: deltas, and bytes of frames, cut anywhere. Frames of
+   * `encodeDeltas` are applied as deltas, those of `deltasSince` merged. In batches, as
+   * {@link DeltaStreamProcessor.streamDeltas} does; what has been written is applied also if the stream is aborted.
+   *
+   * The stream fails with the error of a delta that is refused (unless `onError` is `"skip"`), when all before it are
+   * applied; its `index` is the delta's number in the stream. `CORRUPT_DATA` also if it ends within a frame, `BUFFER_FULL`
+   * for too large a frame.
+   *
+   * @param options - all optional; for wrong ones the stream fails with `INVALID_ARGUMENT`
+   * @throws RangeError for a `highWaterMark` that is negative or no number
+   *
+   * @example
+   * ```ts
+   * await response.body.pipeTo(db.writable());
+   * ```
+   */
+  writable(options: WritableOptions = {}): WritableStream<VectorDelta | Uint8Array> {
+    this.#instance.check();
+    return openWritable(this, options);
+  }
+
+  /**
+   * Makes a stream of deltas, read as they are asked for: {@link DeltaVectorDB.deltas} as a `ReadableStream`.
+   *
+   * @param options - which deltas, and what ends it
+   * @throws DeltaError as {@link DeltaVectorDB.deltas}
+   *
+   * @example
+   * ```ts
+   * const body = db.readable({ since: 0 }).pipeThrough(new DeltaEncoderStream());
+   * ```
+   */
+  readable(options: FollowOptions = {}): ReadableStream<DeltaEvent> {
+    return openReadable(this.deltas(options));
   }
 
   /**

@@ -1,4 +1,6 @@
 import { describe, invalid } from "./errors.ts";
+import type { OpenOptions } from "./instance.ts";
+import { reservedBytes } from "./reserve.ts";
 import type {
   DeltaAutoCompact,
   DeltaDBOptions,
@@ -63,6 +65,16 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
     }
   }
   return resolved;
+}
+
+/** Returns what the module is opened with. */
+export function openOptions(options: ResolvedDeltaDBOptions): OpenOptions {
+  return {
+    ...options,
+    metric: METRICS.indexOf(options.metric),
+    quantization: QUANTIZATIONS.indexOf(options.quantization),
+    reservedBytes: options.reserve ? reservedBytes(options) : 0,
+  };
 }
 
 function whole(name: string, value: number): number {

@@ -1,8 +1,3 @@
-/**
- * deltavec/pool: deltas collected in linear memory, to be applied as one batch.
- *
- * @packageDocumentation
- */
 import { Block } from "./block.ts";
 import { backstage, DeltaVectorDB } from "./database.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
