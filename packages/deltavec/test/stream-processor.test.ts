@@ -1,6 +1,6 @@
 // Streams of deltas: batches, policies, places, the end of the source and of the reader's patience.
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { test } from "node:test";
 import {
   DeltaError,
   DeltaStreamProcessor,
@@ -16,10 +16,10 @@ import { encodeDeltas } from "deltavec/streams";
 import fc from "fast-check";
 import { create, offset, story, until } from "./support/deltas.ts";
 
-before(() => init());
+await init();
 
 const newDb = (): DeltaVectorDB =>
-  new DeltaVectorDB({ dimensions: 3, now: () => 1_600_000_000_000 });
+  new DeltaVectorDB({ dimensions: 3, now: () => 1_700_000_000_000 });
 
 const ids = (count: number, from = 0): VectorDelta[] =>
   Array.from({ length: count }, (_, i) => create(`v${from + i}`, i));
