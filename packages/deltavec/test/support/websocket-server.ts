@@ -44,12 +44,16 @@ export async function serveWebSockets(
     stream.write(
       `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
     );
+    let closing = false;
     const socket: ServerSocket = {
       path: request.url ?? "",
       received: [],
       closedWith: undefined,
       send: (data) => send(stream, typeof data === "string" ? 1 : 2, Buffer.from(data as string)),
-      close: (code) => send(stream, 8, Buffer.of(code >> 8, code & 255)),
+      close: (code) => {
+        closing = true;
+        send(stream, 8, Buffer.of(code >> 8, code & 255));
+      },
       cut: () => stream.destroy(),
     };
     sockets.push(socket);
@@ -60,7 +64,9 @@ export async function serveWebSockets(
         onMessage(socket, payload.toString());
       } else if (opcode === 8) {
         socket.closedWith = payload.length < 2 ? 1005 : payload.readUInt16BE(0);
-        send(stream, 8, payload);
+        if (!closing) {
+          send(stream, 8, payload);
+        }
         stream.end();
       }
     });
