@@ -2,6 +2,8 @@ export { DeltaVectorDB } from "./database.ts";
 export { detect, type Features } from "./detect.ts";
 export { diff } from "./diff.ts";
 export { DeltaError, type DeltaErrorCode, type DeltaErrorDetails } from "./errors.ts";
+export { type DeltaPoolOptions, SharedDeltaPool } from "./pool.ts";
+export type { CallOptions, ConnectOptions, RemoteDeltaVectorDB, WorkerLike } from "./remote.ts";
 export { DeltaStreamProcessor, type DeltaStreamProcessorOptions } from "./stream-processor.ts";
 export type {
   BatchOptions,
@@ -53,5 +55,6 @@ export type {
   SearchOptions,
   SearchResult,
   VectorDelta,
+  WasmMemory,
   WasmModule,
 } from "./types.ts";

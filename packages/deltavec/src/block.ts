@@ -9,9 +9,17 @@ export class Block implements FrameTarget {
   readonly input = 0;
   inputBytes: number;
 
-  /** @param bytes - room at first */
+  /**
+   * @param bytes - room at first
+   * @throws DeltaError OUT_OF_MEMORY
+   */
   constructor(bytes: number) {
-    const buffer = new ArrayBuffer((bytes + 3) & ~3);
+    let buffer: ArrayBuffer;
+    try {
+      buffer = new ArrayBuffer(4 * Math.ceil(bytes / 4));
+    } catch (cause) {
+      throw new DeltaError("OUT_OF_MEMORY", `no memory for frames of ${bytes} bytes`, { cause });
+    }
     this.bytes = new Uint8Array(buffer);
     this.floats = new Float32Array(buffer);
     this.view = new DataView(buffer);
@@ -20,11 +28,7 @@ export class Block implements FrameTarget {
 
   grow(bytes: number, used: number): void {
     const kept = this.bytes;
-    try {
-      Object.assign(this, new Block(Math.max(bytes, 2 * kept.length)));
-    } catch (cause) {
-      throw new DeltaError("OUT_OF_MEMORY", `no memory for frames of ${bytes} bytes`, { cause });
-    }
+    Object.assign(this, new Block(Math.max(bytes, 2 * kept.length)));
     this.bytes.set(kept.subarray(0, used));
   }
 }

@@ -2,7 +2,7 @@ import { Block } from "./block.ts";
 import { crc32c } from "./crc32c.ts";
 import { describe, invalid } from "./errors.ts";
 import { FrameWriter, IDENTIFIED, OPERATION_MASK, SEALED, toBytes } from "./frame.ts";
-import { FrameReader, frameLength } from "./frame-reader.ts";
+import { corrupt, FrameReader, frameLength } from "./frame-reader.ts";
 import type { VectorDelta } from "./types.ts";
 
 export { frameLength };
@@ -84,12 +84,31 @@ function seal(bytes: Uint8Array<ArrayBuffer>): void {
  */
 export function decodeDeltas(bytes: Uint8Array, options: DecodeOptions = {}): VectorDelta[] {
   const reader = new FrameReader(toBytes("bytes", bytes));
-  const sealed = options?.unsealed !== true;
+  const unsealed = options?.unsealed === true;
   const deltas: VectorDelta[] = [];
   while (!reader.done) {
-    deltas.push(reader.nextLocal(sealed));
+    requireSeal(bytes, reader.at, unsealed);
+    deltas.push(reader.nextLocal());
   }
   return deltas;
+}
+
+/** Checks what a frame's first bytes say of the others, if they are there. */
+function requireSeal(bytes: Uint8Array, at: number, unsealed: boolean): void {
+  const length = frameLength(bytes, at) ?? Number.POSITIVE_INFINITY;
+  if (at + length > bytes.length) {
+    return; // told by the reader
+  }
+  const sealed = (bytes[at + 8] & SEALED) !== 0;
+  const sum = sealed ? crc32c(bytes, at + 8, at + length) : 0;
+  const found =
+    bytes[at + 4] | (bytes[at + 5] << 8) | (bytes[at + 6] << 16) | (bytes[at + 7] << 24);
+  if (found >>> 0 !== sum) {
+    throw corrupt("the checksum does not fit", at);
+  }
+  if (!sealed && !unsealed) {
+    throw corrupt("the frame is not sealed", at);
+  }
 }
 
 /**

@@ -1,4 +1,3 @@
-import { crc32c } from "./crc32c.ts";
 import type { DeltaIds } from "./delta-id.ts";
 import { DeltaError } from "./errors.ts";
 import {
@@ -15,7 +14,6 @@ import {
   OPERATION_MASK,
   RUNS,
   SCALE,
-  SEALED,
   SPARSE,
   TIMED,
   VERSION,
@@ -82,6 +80,11 @@ export class FrameReader {
     this.#at = at;
   }
 
+  /** Index of the next frame. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** Whether all bytes have been read. */
   get done(): boolean {
     return this.#at === this.#bytes.length;
@@ -123,26 +126,16 @@ export class FrameReader {
   }
 
   /**
-   * Reads the next frame, a local one, sealed or not. O(bytes)
+   * Reads the next frame, a local one. Whether it is sealed, and with what, is not looked at. O(bytes)
    *
-   * @param sealed - whether it must be sealed; where it is, its checksum is checked in any case
    * @returns a delta, nothing of it frozen
    * @throws DeltaError CORRUPT_DATA with the byte offset, UNSUPPORTED_VERSION
    */
-  nextLocal(sealed: boolean): VectorDelta {
-    const start = this.#at;
-    const kind = this.#header();
+  nextLocal(): VectorDelta {
     const view = this.#view;
-    const isSealed = (kind & SEALED) !== 0;
-    const sum = isSealed ? crc32c(this.#bytes, start + 8, this.#end) : 0;
-    if (view.getUint32(start + 4, true) !== sum) {
-      throw corrupt("the checksum does not fit", start);
-    }
-    if (sealed && !isSealed) {
-      throw corrupt("the frame is not sealed", start);
-    }
+    const kind = this.#header();
     if ((kind & (IDENTIFIED | GRID)) !== 0 || (kind & OPERATION_MASK) === 0) {
-      throw corrupt(`no local delta: operation and flags ${kind}`, start + 8);
+      throw corrupt(`no local delta: operation and flags ${kind}`, this.#at - 1);
     }
     const delta: VectorDelta = { vectorId: this.#id(), operation: NONE };
     if ((kind & TIMED) !== 0) {
@@ -366,6 +359,7 @@ function room(count: number): ArrayBuffer {
   return shared;
 }
 
-function corrupt(what: string, at: number): DeltaError {
+/** Returns a CORRUPT_DATA. */
+export function corrupt(what: string, at: number): DeltaError {
   return new DeltaError("CORRUPT_DATA", `at byte ${at}: ${what}`);
 }

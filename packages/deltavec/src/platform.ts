@@ -38,6 +38,17 @@ export function missingFeatures(): string[] {
     : ["WebAssembly"];
 }
 
+/** Throws an UNSUPPORTED_PLATFORM unless threads can share a WebAssembly memory here. */
+export function requireSharedMemory(): void {
+  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
+  if (typeof SharedArrayBuffer !== "function" || crossOriginIsolated === false) {
+    throw new DeltaError(
+      "UNSUPPORTED_PLATFORM",
+      "threads cannot share memory here: a page must be cross-origin isolated (headers Cross-Origin-Opener-Policy: same-origin, Cross-Origin-Embedder-Policy: require-corp)",
+    );
+  }
+}
+
 /** Throws an UNSUPPORTED_PLATFORM that names all that is missing, if anything is. */
 export function requirePlatform(): void {
   const missing = missingFeatures();

@@ -7,6 +7,8 @@ const target: string = join(import.meta.dirname, "../../../target");
 export interface Exports {
   readonly memory: WebAssembly.Memory;
   dv_open(options: number): number;
+  dv_reserve(bytes: number): number;
+  dv_attach(options: number, root: number): number;
   dv_close(handle: number): number;
   dv_control(): number;
   dv_input(bytes: number): number;

@@ -16,7 +16,6 @@ import dev.deltavec.core.index.FilterCache;
 import dev.deltavec.core.index.Index;
 import dev.deltavec.core.index.IndexCheck;
 import dev.deltavec.core.index.Searcher;
-import dev.deltavec.core.index.Selection;
 import dev.deltavec.core.json.MergePatch;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Bytes;
@@ -73,8 +72,6 @@ public final class Database implements AutoCloseable {
   /** Bytes of the output of {@link #chain} before its records. */
   public static final int CHAIN_BYTES = 32;
 
-  private static final Metric[] METRICS = Metric.values();
-
   private final DatabaseOptions options;
   private final int dimensions;
   private final Memory memory;
@@ -83,8 +80,8 @@ public final class Database implements AutoCloseable {
   private final Image image;
   private final IdMap idMap;
   private final Index index;
-  private final FilterCache filters;
   private final Searcher searcher;
+  private final Reader reader;
   private final Writer writer;
   private final Buffer out;
   private final @Nullable DeltaLog log;
@@ -114,11 +111,12 @@ public final class Database implements AutoCloseable {
     dimensions = options.dimensions();
     heap = new Heap(memory);
     try {
-      image = new Image(heap, kernels, options);
+      image = new Image(heap, kernels, options, 0);
       idMap = new IdMap(image, options.seed());
       index = new Index(image, kernels, options);
-      filters = new FilterCache(image, index);
+      FilterCache filters = new FilterCache(image, index);
       searcher = new Searcher(image, kernels, index, options);
+      reader = new Reader(image, kernels, index, filters, searcher, options);
       log = options.history() ? new DeltaLog(image) : null;
       writer = new Writer(options, image, kernels, idMap, index, filters, log);
       past = log == null ? null : past(log);
@@ -154,6 +152,11 @@ public final class Database implements AutoCloseable {
   public int size() {
     requireOpen();
     return image.live();
+  }
+
+  /** Returns the address of the image's root, for a {@link Reader} of another instance. */
+  public int root() {
+    return image.root();
   }
 
   /**
@@ -323,28 +326,8 @@ public final class Database implements AutoCloseable {
   public int search(
       int query, int floats, int k, int efSearch, int mode, int filter, int filterBytes) {
     requireOpen();
-    checkQuery(query, floats, k, efSearch);
-    int by = mode >>> METRIC_SHIFT;
-    if (by > METRICS.length || (mode & ((1 << METRIC_SHIFT) - 1) & ~(EXACT | FILTER_SLOTS)) != 0) {
-      throw new DeltaException(ErrorCode.INVALID_ARGUMENT, "a search's mode is " + mode);
-    }
     outputBytes = 0;
-    Selection among = null;
-    if ((mode & FILTER_SLOTS) != 0) {
-      among = filters.selectListed(filter, filterBytes);
-    } else if (filterBytes != 0) {
-      among = filters.select(filter, filterBytes);
-    }
-    int found =
-        searcher.search(
-            query,
-            floats,
-            k,
-            efSearch == 0 ? options.hnswEfSearch() : efSearch,
-            (mode & EXACT) != 0,
-            by == 0 ? options.metric() : METRICS[by - 1],
-            among,
-            out);
+    int found = reader.search(query, floats, k, efSearch, mode, filter, filterBytes, out);
     outputBytes = found * Searcher.RECORD_BYTES;
     return found;
   }
@@ -362,24 +345,6 @@ public final class Database implements AutoCloseable {
    */
   public int searchExact(int query, int floats, int k) {
     return search(query, floats, k, 0, EXACT, 0, 0);
-  }
-
-  private void checkQuery(int query, int floats, int k, int efSearch) {
-    if (k < 1) {
-      throw new DeltaException(ErrorCode.INVALID_ARGUMENT, "k must be 1 or more, not " + k);
-    }
-    if (efSearch < 0 || efSearch > DatabaseOptions.MAX_EF) {
-      throw new DeltaException(
-          ErrorCode.INVALID_ARGUMENT,
-          "efSearch must be from 1 to " + DatabaseOptions.MAX_EF + ", not " + efSearch);
-    }
-    if (floats != dimensions) {
-      throw new DeltaException(
-          ErrorCode.DIMENSION_MISMATCH, "the query has " + floats + " values, not " + dimensions);
-    }
-    if (!kernels.allFinite(query, floats)) {
-      throw new DeltaException(ErrorCode.NOT_FINITE, "the query has a value that is not finite");
-    }
   }
 
   /**
@@ -582,7 +547,7 @@ public final class Database implements AutoCloseable {
    */
   public int searchAt(int query, int floats, int k, long time) {
     Past p = requirePast();
-    checkQuery(query, floats, k, 0);
+    reader.checkQuery(query, floats, k, 0);
     searcher.begin(query, floats, k);
     for (int slot = 0, limit = image.slotLimit(); slot < limit; slot++) {
       measureAt(p.history(), slot, time);

@@ -170,8 +170,8 @@ class ImageFormatTest {
 
   @Test
   void reservedBytesAreZero() {
-    assertThat(bytes(root + 56, 8)).containsOnly(0);
-    assertThat(bytes(root + 160, 96)).containsOnly(0);
+    assertThat(bytes(root + 60, 4)).containsOnly(0);
+    assertThat(bytes(root + 168, 88)).containsOnly(0);
   }
 
   @Test

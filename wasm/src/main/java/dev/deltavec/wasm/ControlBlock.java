@@ -4,7 +4,7 @@ import dev.deltavec.core.memory.Memory;
 
 /**
  * What the faces read after a call: the control block of {@code docs/abi.md} and, behind it, the
- * last error's message. It lies in the memory's first page and never moves.
+ * last error's message. It never moves.
  */
 final class ControlBlock {
   private static final int BYTES = 64;
@@ -16,6 +16,7 @@ final class ControlBlock {
   private static final int NEXT = 20;
   private static final int LIVE = 24;
   private static final int PENDING = 28;
+  private static final int ROOT = 32;
 
   /** Not part of the ABI: room for an output of 8 bytes. */
   private static final int SCRATCH = 56;
@@ -59,6 +60,11 @@ final class ControlBlock {
   void counts(int live, int pending) {
     memory.putInt(address + LIVE, live);
     memory.putInt(address + PENDING, pending);
+  }
+
+  /** Notes where the image begins of the database that was opened last. */
+  void root(int root) {
+    memory.putInt(address + ROOT, root);
   }
 
   /**

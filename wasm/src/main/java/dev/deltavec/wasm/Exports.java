@@ -6,6 +6,9 @@ import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
 import dev.deltavec.core.Quantization;
+import dev.deltavec.core.Reader;
+import dev.deltavec.core.index.Searcher;
+import dev.deltavec.core.memory.Buffer;
 import org.jspecify.annotations.Nullable;
 import org.teavm.interop.Export;
 
@@ -19,14 +22,80 @@ import org.teavm.interop.Export;
 public final class Exports {
   private static final LinearMemory MEMORY = new LinearMemory();
   private static final SimdKernels KERNELS = new SimdKernels();
-  private static final ControlBlock CONTROL = new ControlBlock(MEMORY, Native.dataEnd());
+  private static final ControlBlock CONTROL = new ControlBlock(MEMORY, base());
   private static final InputBuffer INPUT =
-      new InputBuffer(MEMORY, CONTROL.end(), (Native.size() << 16) - CONTROL.end());
+      new InputBuffer(MEMORY, CONTROL.end(), -CONTROL.end() & 0xffff);
 
   /** Open databases; a handle is the index and 1. */
   private static @Nullable Database[] databases = new Database[4];
 
+  /** Searches what another instance writes; none before {@link #attach}. */
+  private static @Nullable Reader attached;
+
+  private static @Nullable Buffer attachedOutput;
+
   private Exports() {}
+
+  /**
+   * Returns where the instance's own memory begins: behind the static data for the first instance
+   * on a memory, which notes that there; else a page of its own.
+   */
+  private static int base() {
+    int taken = Native.dataEnd();
+    if (MEMORY.getInt(taken) != 0) {
+      return Native.grow(1) << 16;
+    }
+    MEMORY.putInt(taken, 1);
+    return taken + 64;
+  }
+
+  /**
+   * Takes all the memory there will ever be. It does not grow any more then, so that views on it
+   * stay.
+   *
+   * @param bytes how many are to be free, an unsigned number
+   * @return 0, or OUT_OF_MEMORY without a message
+   */
+  @Export(name = "dv_reserve")
+  public static int reserve(int bytes) {
+    return MEMORY.fix((bytes >>> 16) + 1) ? 0 : -ErrorCode.OUT_OF_MEMORY.number();
+  }
+
+  /**
+   * Makes {@link #search} with handle 0 search a database that another instance has opened in the
+   * same memory. Nobody may write while this or such a search runs.
+   *
+   * @param options address of the options record that the database was opened with
+   * @param root what the control block said there
+   * @return 0, or an error: OUT_OF_MEMORY
+   */
+  @Export(name = "dv_attach")
+  public static int attach(int options, int root) {
+    try {
+      Reader reader = Reader.attach(MEMORY, KERNELS, readOptions(options), root);
+      attachedOutput = reader.newBuffer();
+      attached = reader;
+      return 0;
+    } catch (Throwable e) {
+      return failed(e);
+    }
+  }
+
+  private static int searchAttached(
+      Reader reader,
+      Buffer out,
+      int query,
+      int floats,
+      int k,
+      int efSearch,
+      int mode,
+      int filter,
+      int filterBytes) {
+    reader.refresh();
+    int n = reader.search(query, floats, k, efSearch, mode, filter, filterBytes, out);
+    CONTROL.output(out.address(), n * Searcher.RECORD_BYTES);
+    return n;
+  }
 
   /**
    * Tells where the control block is. O(1)
@@ -69,6 +138,7 @@ public final class Exports {
         databases = more;
       }
       databases[slot] = database;
+      CONTROL.root(database.root());
       CONTROL.counts(0, 0);
       return slot + 1;
     } catch (Throwable e) {
@@ -207,7 +277,7 @@ public final class Exports {
    * Searches. Output: a record of 16 bytes for each result, closest first. See {@link
    * Database#search}.
    *
-   * @param handle what {@link #open} gave
+   * @param handle what {@link #open} gave; 0 for what was {@link #attach attached}
    * @param query address of the query's values
    * @param floats their number
    * @param k the most results, 1 or more
@@ -229,6 +299,11 @@ public final class Exports {
       int filter,
       int filterBytes) {
     try {
+      Reader reader = attached;
+      Buffer out = attachedOutput;
+      if (handle == 0 && reader != null && out != null) {
+        return searchAttached(reader, out, query, floats, k, efSearch, mode, filter, filterBytes);
+      }
       Database database = database(handle);
       return done(database, database.search(query, floats, k, efSearch, mode, filter, filterBytes));
     } catch (Throwable e) {

@@ -10,6 +10,9 @@ import org.teavm.interop.Address;
  * never shrinks, so released regions wait, sorted and joined with their neighbours, for the next
  * request of any database of the instance.
  *
+ * <p>Instances may share a memory: each keeps what it has got by growing it, and never touches what
+ * it has not.
+ *
  * <p>{@link #allocate} and {@link #release} are O(free ranges), a handful. The memory's maximum
  * leaves out the last page below 4 GiB, so the end of a region is always an address.
  */
@@ -20,6 +23,25 @@ final class LinearMemory implements Memory {
   private int[] length = new int[8];
   private int ranges;
 
+  /** Whether the memory may not grow any more. */
+  private boolean fixed;
+
+  /**
+   * Gets all memory there will ever be: from now on the memory does not grow.
+   *
+   * @param pages how many of its pages are to be free
+   * @return whether there are so many
+   */
+  boolean fix(int pages) {
+    int region = allocate(pages << 16);
+    if (region == 0) {
+      return false;
+    }
+    release(region, pages << 16);
+    fixed = true;
+    return true;
+  }
+
   @Override
   public int allocate(int bytes) {
     int pages = bytes >>> 16;
@@ -28,16 +50,20 @@ final class LinearMemory implements Memory {
         return take(i, pages);
       }
     }
-    int size = Native.size();
-    int last = ranges - 1;
-    boolean atEnd = ranges > 0 && first[last] + length[last] == size;
-    int start = atEnd ? first[last] : size;
-    if (!Native.grow(start + pages - size)) {
+    if (fixed) {
       return 0;
     }
-    if (atEnd) {
-      clear(start << 16, (size - start) << 16);
-      ranges--;
+    int size = Native.size();
+    int last = ranges - 1;
+    int own = ranges > 0 && first[last] + length[last] == size ? length[last] : 0;
+    int start = Native.grow(pages - own);
+    if (start < 0) {
+      return 0;
+    }
+    if (own != 0) {
+      // Another instance may have grown the memory just before: then this does not join.
+      release(start << 16, pages - own << 16);
+      return allocate(bytes);
     }
     return start << 16;
   }

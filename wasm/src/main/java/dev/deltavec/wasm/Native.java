@@ -21,9 +21,14 @@ final class Native {
   @Import(module = "deltavec", name = "size")
   static native int size();
 
-  /** Grows the memory by {@code pages} pages of 64 KiB; false if the platform refuses. */
+  /**
+   * Grows the memory by {@code pages} pages of 64 KiB. Where instances share it, no two get the
+   * same pages.
+   *
+   * @return the number of the first new page, or -1 if the platform refuses
+   */
   @Import(module = "deltavec", name = "grow")
-  static native boolean grow(int pages);
+  static native int grow(int pages);
 
   /** Copies {@code bytes} bytes; the ranges may overlap. */
   @Import(module = "deltavec", name = "copy")

@@ -54,7 +54,6 @@ public final class Codes {
   private final RecordPages terms;
   private final int center;
   private final int scratch;
-  private float centerSquares;
 
   Codes(Image image, Heap heap, Kernels kernels, DatabaseOptions options, int root, int stride) {
     this.image = image;
@@ -75,14 +74,24 @@ public final class Codes {
             31 - Integer.numberOfLeadingZeros(Math.max(1, PAGE_TARGET_BYTES / rowBytes)));
     rows = new RecordPages(heap, root + Image.CODE_PAGES, rowBytes, shift);
     terms = new RecordPages(heap, root + Image.TERM_PAGES, TERM_BYTES, TERM_SHIFT);
-    center = heap.allocate((stride << 2) + 64);
-    if (center == 0) {
+    int known = memory.getInt(root + Image.CENTER);
+    center = known != 0 ? known : newCenter(heap);
+    scratch = center + (stride << 2);
+  }
+
+  private int newCenter(Heap heap) {
+    int made = heap.allocate((stride << 2) + 64);
+    if (made == 0) {
       throw new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory for a database");
     }
-    memory.clear(center, stride << 2);
-    scratch = center + (stride << 2);
-    memory.putInt(root + Image.CENTER, center);
-    memory.putFloat(root + Image.UNIT, 0);
+    memory.clear(made, stride << 2);
+    memory.putInt(root + Image.CENTER, made);
+    return made;
+  }
+
+  void refresh() {
+    rows.refresh();
+    terms.refresh();
   }
 
   boolean ensure(int slot) {
@@ -141,7 +150,7 @@ public final class Codes {
 
   /** Returns the squared length of the center. */
   public float centerSquares() {
-    return centerSquares;
+    return memory.getFloat(root + Image.CENTER_SQUARES);
   }
 
   /** Returns the power of two that vectors are multiplied by, 1 before the first one came. */
@@ -225,7 +234,8 @@ public final class Codes {
     if (!dot) {
       return half(scale, squares);
     }
-    return centerSquares == 0 ? 0 : centerSquares - factor * kernels.dot(center, row, stride);
+    float squared = centerSquares();
+    return squared == 0 ? 0 : squared - factor * kernels.dot(center, row, stride);
   }
 
   private static float half(float scale, int squares) {
@@ -279,7 +289,7 @@ public final class Codes {
     if (!cosine && (fitting > unit() * 1024 || fitting < unit() / 1024)) {
       memory.putFloat(root + Image.UNIT, fitting);
       memory.clear(center, stride << 2); // the next training finds it again
-      centerSquares = 0;
+      memory.putFloat(root + Image.CENTER_SQUARES, 0);
       encodeAll();
       return true;
     }
@@ -294,7 +304,7 @@ public final class Codes {
     for (int i = 0; i < dimensions; i++) {
       memory.putFloat(center + (i << 2), (float) (sums[i] / n));
     }
-    centerSquares = kernels.dot(center, center, stride);
+    memory.putFloat(root + Image.CENTER_SQUARES, kernels.dot(center, center, stride));
     encodeAll();
     return true;
   }

@@ -67,6 +67,9 @@ public final class Image {
   /** Word of the root: the codes' unit, a float; 0 before the first vector. */
   static final int UNIT = 52;
 
+  /** Word of the root: the squared length of the center, a float. */
+  static final int CENTER_SQUARES = 56;
+
   private static final int SLOT_PAGES = 64;
   private static final int VECTOR_PAGES = 72;
   private static final int NORM_PAGES = 80;
@@ -90,6 +93,9 @@ public final class Image {
 
   /** Words of the root: the slots of zero vectors beside the graph, address and size. */
   public static final int ZEROS = 152;
+
+  /** Words of the root: the changes that filters have to follow, address of the list and number. */
+  public static final int CHANGES = 160;
 
   /** Bytes of a slot record. */
   public static final int SLOT_BYTES = 24;
@@ -127,37 +133,27 @@ public final class Image {
   private long textBytes;
 
   /**
-   * An empty image.
+   * An empty image, or a look at one that another instance writes.
    *
    * @param heap where its pages come from
    * @param kernels for norms
    * @param options dimensions, metric and M
+   * @param attachTo the root of the image to look at, made with the same options; 0 for a new one
    * @throws DeltaException {@code OUT_OF_MEMORY}
    */
-  public Image(Heap heap, Kernels kernels, DatabaseOptions options) {
+  public Image(Heap heap, Kernels kernels, DatabaseOptions options, int attachTo) {
     this.heap = heap;
     this.memory = heap.memory();
     this.kernels = kernels;
     dimensions = options.dimensions();
     stride = (dimensions + Kernels.BLOCK - 1) & -Kernels.BLOCK;
-    root = heap.allocate(ROOT_BYTES);
-    if (root == 0) {
-      throw outOfMemory("a database");
-    }
-    memory.clear(root, ROOT_BYTES);
-    memory.putInt(root, MAGIC);
-    memory.putInt(root + DIMENSIONS, dimensions);
-    memory.putInt(root + STRIDE, stride);
-    memory.putInt(root + METRIC, options.metric().ordinal());
-    memory.putInt(root + HNSW_M, options.hnswM());
+    boolean floats = options.keepFloats();
+    root = attachTo != 0 ? attachTo : newRoot(options);
     int vectorShift =
         Math.min(
             SMALL_SHIFT,
             31 - Integer.numberOfLeadingZeros(Math.max(1, PAGE_TARGET_BYTES / (stride * 4))));
     slots = new RecordPages(heap, root + SLOT_PAGES, SLOT_BYTES, SMALL_SHIFT);
-    boolean floats = options.keepFloats();
-    memory.putInt(root + QUANTIZATION, options.quantization().ordinal());
-    memory.putInt(root + KEEPS_FLOATS, floats ? 1 : 0);
     vectors = floats ? new RecordPages(heap, root + VECTOR_PAGES, stride * 4, vectorShift) : null;
     decoded = floats ? 0 : heap.allocate(stride << 3);
     if (!floats) {
@@ -180,6 +176,36 @@ public final class Image {
         options.quantization() == Quantization.NONE
             ? null
             : new Codes(this, heap, kernels, options, root, stride);
+  }
+
+  private int newRoot(DatabaseOptions options) {
+    int made = heap.allocate(ROOT_BYTES);
+    if (made == 0) {
+      throw outOfMemory("a database");
+    }
+    memory.clear(made, ROOT_BYTES);
+    memory.putInt(made, MAGIC);
+    memory.putInt(made + DIMENSIONS, dimensions);
+    memory.putInt(made + STRIDE, stride);
+    memory.putInt(made + METRIC, options.metric().ordinal());
+    memory.putInt(made + HNSW_M, options.hnswM());
+    memory.putInt(made + QUANTIZATION, options.quantization().ordinal());
+    memory.putInt(made + KEEPS_FLOATS, options.keepFloats() ? 1 : 0);
+    return made;
+  }
+
+  /** Looks at the root again, as what another instance writes may have got more pages. O(1) */
+  public void refresh() {
+    slots.refresh();
+    norms.refresh();
+    nodes.refresh();
+    links.refresh();
+    if (vectors != null) {
+      vectors.refresh();
+    }
+    if (codes != null) {
+      codes.refresh();
+    }
   }
 
   private static DeltaException outOfMemory(String what) {

@@ -26,7 +26,7 @@ public final class RecordPages {
   private int pages;
 
   /**
-   * An empty array.
+   * The array that the root names: an empty one where it names none.
    *
    * @param heap where pages come from
    * @param root address of two words in the image's root: the directory's address and the number of
@@ -41,6 +41,13 @@ public final class RecordPages {
     this.recordBytes = recordBytes;
     this.shift = shift;
     this.mask = (1 << shift) - 1;
+    refresh();
+  }
+
+  /** Looks at the root again: another instance may have added pages. */
+  void refresh() {
+    directory = memory.getInt(root);
+    pages = memory.getInt(root + 4);
   }
 
   /** Returns the address of record {@code index}, which must be below {@link #capacity}. O(1). */

@@ -12,12 +12,15 @@ import org.jspecify.annotations.Nullable;
  * Which slots pass a filter: the last few filters are kept, with a bit for each slot. A change of a
  * vector's metadata is noted, and its bits are found anew by the next search that needs them; so a
  * filter that is used again costs what has changed since.
+ *
+ * <p>The last changes stand in a ring in the image, named by two words of its root: address, and
+ * number of changes so far. So whoever looks at an image that another instance writes follows, too.
  */
 public final class FilterCache {
   private static final int FILTERS = 4;
 
-  /** With more changes than this part of the slots, a filter is evaluated anew. */
-  private static final int FEW_CHANGES = 4;
+  /** Changes that are known; with more of them since, a filter is evaluated anew. */
+  private static final int KNOWN_CHANGES = 1024;
 
   private static final class Entry {
     final Buffer bits;
@@ -25,7 +28,7 @@ public final class FilterCache {
     int slots;
     int count;
 
-    /** How many of the noted changes are in the bits. */
+    /** Up to which change the bits are right. */
     int seen;
 
     long used;
@@ -40,20 +43,24 @@ public final class FilterCache {
   private final Index index;
   private final Entry[] entries = new Entry[FILTERS];
   private final Buffer listed;
-
-  /** Slots whose metadata have changed, or that came or went, since the oldest entry was made. */
-  private int[] changes = new int[64];
-
-  private int changed;
-  private int cached;
+  private final int root;
+  private final int ring;
   private long clock;
 
-  /** An empty cache over one database's index. */
+  /**
+   * An empty cache over one database's index.
+   *
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
   public FilterCache(Image image, Index index) {
     this.image = image;
     this.memory = image.memory();
     this.index = index;
     listed = new Buffer(image.heap());
+    root = image.root() + Image.CHANGES;
+    int known = memory.getInt(root);
+    ring = known != 0 ? known : new Buffer(image.heap()).reserve(KNOWN_CHANGES << 2);
+    memory.putInt(root, ring);
     for (int i = 0; i < FILTERS; i++) {
       entries[i] = new Entry(image);
     }
@@ -61,30 +68,18 @@ public final class FilterCache {
 
   /** Notes that a slot's metadata have changed, or that its vector came or went. O(1) */
   public void changed(int slot) {
-    if (cached == 0) {
-      return;
-    }
-    if (changed == changes.length) {
-      if (changed > image.slotLimit() / FEW_CHANGES + 64) {
-        forget();
-        return;
-      }
-      int[] larger = new int[changed * 2];
-      System.arraycopy(changes, 0, larger, 0, changed);
-      changes = larger;
-    }
-    changes[changed++] = slot;
+    int count = changes();
+    memory.putInt(place(count), slot);
+    memory.putInt(root + 4, count + 1);
   }
 
-  /** Forgets all filters. */
-  private void forget() {
-    for (Entry entry : entries) {
-      entry.filter = null;
-      entry.bits.release();
-    }
-    cached = 0;
-    changed = 0;
-    changes = new int[64];
+  /** Returns the number of changes so far, modulo 2^32. */
+  private int changes() {
+    return memory.getInt(root + 4);
+  }
+
+  private int place(int change) {
+    return ring + ((change & KNOWN_CHANGES - 1) << 2);
   }
 
   /**
@@ -107,11 +102,9 @@ public final class FilterCache {
       }
     }
     Filter filter = Filter.parse(memory, address, bytes);
-    cached -= oldest.filter == null ? 0 : 1;
     oldest.filter = null;
     evaluate(oldest, filter);
     oldest.filter = filter;
-    cached++;
     return selection(oldest);
   }
 
@@ -140,7 +133,7 @@ public final class FilterCache {
     }
     entry.slots = limit;
     entry.count = count;
-    entry.seen = changed;
+    entry.seen = changes();
   }
 
   private boolean passes(int slot, Filter filter) {
@@ -149,7 +142,11 @@ public final class FilterCache {
 
   private void update(Entry entry, Filter filter) {
     int limit = image.slotLimit();
-    if (words(limit) << 2 > entry.bits.capacity() || changed - entry.seen > limit / FEW_CHANGES) {
+    int changes = changes();
+    int news = changes - entry.seen;
+    // As many evaluations, one by one, as of all slots are no gain. Unsigned: it may have wrapped.
+    if (words(limit) << 2 > entry.bits.capacity()
+        || Integer.compareUnsigned(news, Math.min(KNOWN_CHANGES, limit)) > 0) {
       evaluate(entry, filter);
       return;
     }
@@ -158,8 +155,8 @@ public final class FilterCache {
       memory.putInt(bits + (word << 2), 0);
     }
     entry.slots = limit;
-    for (; entry.seen < changed; entry.seen++) {
-      int slot = changes[entry.seen];
+    for (; entry.seen != changes; entry.seen++) {
+      int slot = memory.getInt(place(entry.seen));
       int at = bits + (slot >>> 5 << 2);
       int word = memory.getInt(at);
       int before = word >>> slot & 1;

@@ -285,8 +285,7 @@ final class Hnsw {
       upperBytes += bytes;
     }
     try {
-      int bits = bitBytes(image.slotCapacity());
-      visitedBuffer.reserve(bits);
+      int bits = reserveVisited();
       if (bits > marksBuffer.capacity()) {
         memory.clear(marksBuffer.reserve(bits), bits);
       }
@@ -300,6 +299,13 @@ final class Hnsw {
     if (block != 0) {
       memory.clear(block, UPPER_HEADER);
     }
+  }
+
+  /** Makes room to note which nodes a walk has seen; returns the bytes that takes. */
+  int reserveVisited() {
+    int bits = bitBytes(image.slotCapacity());
+    visitedBuffer.reserve(bits);
+    return bits;
   }
 
   /** Frees what {@link #prepare} got for a node that is not in the graph. */

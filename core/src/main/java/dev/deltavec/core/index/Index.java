@@ -74,6 +74,18 @@ public final class Index {
     zeros = new SlotList(image.heap(), image.root() + Image.ZEROS);
   }
 
+  /**
+   * Looks at the image's root again, as another instance may have changed what it names. O(1)
+   *
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  public void refresh() {
+    image.refresh();
+    queue.refresh();
+    zeros.refresh();
+    graph.reserveVisited();
+  }
+
   Nodes nodes() {
     return nodes;
   }

@@ -23,6 +23,13 @@ final class SlotList {
     this.heap = heap;
     this.root = root;
     this.memory = heap.memory();
+    refresh();
+  }
+
+  /** Looks at the root again: another instance may have changed the list. */
+  void refresh() {
+    address = memory.getInt(root);
+    size = memory.getInt(root + 4);
   }
 
   int size() {

@@ -107,7 +107,7 @@ class IndexModelTest {
             .history(false)
             .build();
     Map<String, float[]> model = new HashMap<>();
-    try (TestDatabase db = new TestDatabase(options)) {
+    try (TestDatabase db = new TestDatabase(options).follow()) {
       float[] last = new float[shape.dimensions];
       for (int i = 0; i < steps.size(); i++) {
         float[] changed = apply(db, model, steps.get(i), shape.dimensions);

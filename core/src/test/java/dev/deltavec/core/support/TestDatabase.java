@@ -1,7 +1,10 @@
 package dev.deltavec.core.support;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.deltavec.core.Database;
 import dev.deltavec.core.DatabaseOptions;
+import dev.deltavec.core.Reader;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.ScalarKernels;
@@ -20,6 +23,8 @@ public final class TestDatabase implements AutoCloseable {
   public final Database database;
   private final Heap inputHeap;
   private final Buffer input;
+  private @Nullable Reader reader;
+  private @Nullable Buffer readerOutput;
   public long now = 1_000_000;
 
   public TestDatabase(DatabaseOptions options) {
@@ -32,6 +37,16 @@ public final class TestDatabase implements AutoCloseable {
     input = new Buffer(inputHeap);
     input.reserve(1 << 16);
     database = new Database(memory, new ScalarKernels(memory), options);
+  }
+
+  /**
+   * From now on a reader that looks at the image as another instance would answers every search,
+   * too, and must find the same.
+   */
+  public TestDatabase follow() {
+    reader = Reader.attach(memory, new ScalarKernels(memory), database.options(), database.root());
+    readerOutput = reader.newBuffer();
+    return this;
   }
 
   private int write(byte[] bytes) {
@@ -71,7 +86,7 @@ public final class TestDatabase implements AutoCloseable {
   }
 
   public List<Hit> search(float[] query, int k) {
-    return hits(database.search(write(Frames.floats(query)), query.length, k, 0));
+    return search(write(Frames.floats(query)), query.length, k, 0, 0, 0);
   }
 
   /** Searches among the vectors that a filter lets pass. */
@@ -81,17 +96,28 @@ public final class TestDatabase implements AutoCloseable {
     byte[] both = java.util.Arrays.copyOf(floats, floats.length + json.length);
     System.arraycopy(json, 0, both, floats.length, json.length);
     int at = write(both);
-    return hits(database.search(at, query.length, k, 0, 0, at + floats.length, json.length));
+    return search(at, query.length, k, 0, at + floats.length, json.length);
   }
 
   public List<Hit> searchExact(float[] query, int k) {
-    return hits(database.searchExact(write(Frames.floats(query)), query.length, k));
+    return search(write(Frames.floats(query)), query.length, k, Database.EXACT, 0, 0);
   }
 
-  private List<Hit> hits(int n) {
+  private List<Hit> search(int query, int floats, int k, int mode, int filter, int bytes) {
+    int n = database.search(query, floats, k, 0, mode, filter, bytes);
+    List<Hit> hits = hits(n, database.output());
+    if (reader != null && readerOutput != null) {
+      reader.refresh();
+      n = reader.search(query, floats, k, 0, mode, filter, bytes, readerOutput);
+      assertThat(hits(n, readerOutput.address())).isEqualTo(hits);
+    }
+    return hits;
+  }
+
+  private List<Hit> hits(int n, int output) {
     List<Hit> hits = new ArrayList<>();
     for (int i = 0; i < n; i++) {
-      int record = database.output() + 16 * i;
+      int record = output + 16 * i;
       hits.add(
           new Hit(
               text(memory.getInt(record + 4), memory.getInt(record + 8)), memory.getFloat(record)));
@@ -166,7 +192,8 @@ public final class TestDatabase implements AutoCloseable {
   }
 
   public List<Hit> searchAt(float[] query, int k, long time) {
-    return hits(database.searchAt(write(Frames.floats(query)), query.length, k, time));
+    return hits(
+        database.searchAt(write(Frames.floats(query)), query.length, k, time), database.output());
   }
 
   public boolean chain(String id) {
