@@ -141,6 +141,8 @@ export interface OpenOptions {
   readonly quantization: number;
   readonly keepFloats: boolean;
   readonly recallSampleRate: number;
+  /** Bytes that all memory there will ever be has; 0: it grows. */
+  readonly reservedBytes: number;
 }
 
 /** Bits of the mode of {@link Instance.search}. */
@@ -239,6 +241,13 @@ export class Instance implements FrameTarget {
     this.#control = this.#call(() => this.#exports.dv_control()) >>> 2;
     this.#refresh();
     this.grow(FIRST_INPUT_BYTES, 0);
+    const { reservedBytes } = options;
+    if (
+      reservedBytes > 0 &&
+      (reservedBytes > MAX_INPUT_BYTES || this.#call(() => this.#exports.dv_reserve(reservedBytes)))
+    ) {
+      throw new DeltaError("OUT_OF_MEMORY", `no memory of ${Math.ceil(reservedBytes)} bytes`);
+    }
     const at = this.#writeOptions(options);
     this.#handle = this.#done(
       this.#call(() =>

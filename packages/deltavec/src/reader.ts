@@ -40,7 +40,7 @@ export class Reader {
   constructor({ module, memory, root, options, gate, reader }: ReaderStart) {
     const instance = new Instance(
       module,
-      { ...openOptions(options), recallSampleRate: 0 },
+      { ...openOptions(options), recallSampleRate: 0, reservedBytes: 0 },
       { memory, root },
     );
     this.#search = new Search(instance, options.dimensions, options.hnswEfSearch);

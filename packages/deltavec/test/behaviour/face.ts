@@ -15,6 +15,7 @@ import type {
   RepairStats,
   SearchOptions,
   SearchResult,
+  VectorBlock,
   VectorDelta,
 } from "../../src/types.ts";
 
@@ -55,6 +56,11 @@ export interface Face {
   close(): Awaitable<void>;
   /** Only where the face is in the same process as the database. */
   getVectorView?(id: string): Float32Array | null;
+  getVectorPtr?(id: string): number;
+  getDimensions?(): number;
+  getMemory?(): { readonly buffer: ArrayBufferLike };
+  getVectorInto?(id: string, target: Float32Array): boolean;
+  getVectors?(ids: readonly string[]): VectorBlock;
   onDelta?(callback: (delta: DeltaEvent) => void, options?: FeedOptions): () => void;
   deltas?(options?: FollowOptions): AsyncIterableIterator<DeltaEvent, undefined, void>;
   addEventListener?(
