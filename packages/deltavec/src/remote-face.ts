@@ -1,6 +1,7 @@
 import { type Connection, freezeEvent, Scope } from "./connection.ts";
 import { DeltaVectorDB } from "./database.ts";
 import { describe, invalid } from "./errors.ts";
+import { filterText } from "./filter.ts";
 import { Listeners, requireSignal } from "./listeners.ts";
 import { type CallOptions, LOCAL_ONLY, type RemoteDeltaVectorDB } from "./remote.ts";
 import { RemoteIterator } from "./remote-feed.ts";
@@ -221,6 +222,10 @@ export class RemoteFace
       return undefined;
     }
     const { filter, ...rest } = options;
+    this.#connection.check(this.#scope);
+    if (filter !== undefined && typeof filter !== "function") {
+      filterText(filter, "options.filter"); // what is wrong may be what cannot be posted
+    }
     return typeof filter === "function"
       ? new RemoteFilter(this.#connection, this.#scope, filter, rest, this.options.hnswEfSearch)
       : undefined;
