@@ -1,6 +1,7 @@
 import { codeOf, DeltaError } from "./errors.ts";
 import type { FrameTarget } from "./frame.ts";
 import { relax } from "./relaxed.ts";
+import { MOST_PAGES } from "./shared-build.ts";
 import { readUtf8 } from "./text.ts";
 import type { DeltaAutoCompact, DeltaPrecision } from "./types.ts";
 
@@ -151,6 +152,8 @@ export const METRIC_SHIFT = 8;
 /** Bytes asked for at first: more than one dense delta of 1,536 values. */
 const FIRST_INPUT_BYTES = 8192;
 const MAX_INPUT_BYTES = 0xffff_0000;
+/** Pages with which a shared memory is still worth a try. */
+const LEAST_PAGES = 1_024;
 /** Seeds the level generator; the same on every platform, so that the same deltas build the same graph. */
 const SEED_LOW = 0x7f4a7c15;
 const SEED_HIGH = 0x9e3779b9;
@@ -164,6 +167,21 @@ const INDEX = 4;
 const NEXT = 5;
 const SIZE = 6;
 const PENDING = 7;
+const ROOT = 8;
+
+/** Keeps others away from the memory while it is written. */
+export interface Gate {
+  /** Waits until nobody else is at the memory, and keeps them away. */
+  enter(): void;
+  leave(): void;
+}
+
+/** A database that another instance writes to the same memory. */
+export interface Image {
+  readonly memory: WebAssembly.Memory;
+  /** Address of its root. */
+  readonly root: number;
+}
 
 /** Whether calls are let in. Anything but READY refuses them. */
 const READY = 0;
@@ -175,6 +193,8 @@ const FAULTY = 3;
 /**
  * One instance of the module with one database in it: its calls, views on its memory, its input buffer. Views are
  * replaced when the memory has grown, after the call that grew it; nobody keeps one.
+ *
+ * An instance of the shared build (docs/abi.md) has a memory that others can search, in workers of their own.
  *
  * What a call throws that is not our doing (a trap, an exhausted stack) leaves the instance in an unknown state: it is
  * given up then and refuses further calls. Other instances are not affected.
@@ -189,22 +209,29 @@ export class Instance implements FrameTarget {
   inputBytes = 0;
   /** Called when the instance lets nothing in any more: it was closed, or given up. */
   onEnd: (() => void) | undefined;
+  /** Passed by all calls that write what others may search. */
+  gate: Gate | undefined;
+  readonly memory: WebAssembly.Memory;
 
   #exports: Exports;
+  readonly #shared: boolean;
   readonly #control: number;
   #handle = 0;
   #state = READY;
   #fault: unknown;
 
   /**
-   * Opens a database.
+   * Opens a database, or looks at that of another instance; then only {@link search} may be called.
    *
    * @param module - a module that {@link FUNCTIONS} were found in
+   * @param image - what to look at; needs the shared build
    * @throws DeltaError INVALID_ARGUMENT, OUT_OF_MEMORY
    */
-  constructor(module: WebAssembly.Module, options: OpenOptions) {
-    this.#exports = instantiate(module);
-    const buffer = this.#exports.memory.buffer;
+  constructor(module: WebAssembly.Module, options: OpenOptions, image?: Image) {
+    this.#exports = instantiate(module, image?.memory);
+    this.memory = this.#exports.memory;
+    const { buffer } = this.memory;
+    this.#shared = !(buffer instanceof ArrayBuffer);
     this.bytes = new Uint8Array(buffer);
     this.words = new Uint32Array(buffer);
     this.floats = new Float32Array(buffer);
@@ -212,7 +239,12 @@ export class Instance implements FrameTarget {
     this.#control = this.#call(() => this.#exports.dv_control()) >>> 2;
     this.#refresh();
     this.grow(FIRST_INPUT_BYTES, 0);
-    this.#handle = this.#done(this.#call(() => this.#exports.dv_open(this.#writeOptions(options))));
+    const at = this.#writeOptions(options);
+    this.#handle = this.#done(
+      this.#call(() =>
+        image === undefined ? this.#exports.dv_open(at) : this.#exports.dv_attach(at, image.root),
+      ),
+    );
   }
 
   /** Number of live vectors. */
@@ -223,6 +255,11 @@ export class Instance implements FrameTarget {
   /** Number of vectors queued to be linked after the last call that changed it. */
   get pending(): number {
     return this.words[this.#control + PENDING];
+  }
+
+  /** Address of the root of the database that was opened. */
+  get root(): number {
+    return this.words[this.#control + ROOT];
   }
 
   /** Whether calls are let in. */
@@ -288,15 +325,16 @@ export class Instance implements FrameTarget {
 
   /** Applies frames in the input buffer; {@link output} has 4 words for each. Throws what the core refuses. */
   apply(address: number, bytes: number, count: number, now: number, batch: boolean): void {
+    const { gate } = this;
+    gate?.enter();
     let result: number;
     try {
       result = this.#exports.dv_apply(this.#handle, address, bytes, count, now, now / 2 ** 32);
     } catch (error) {
       throw this.#giveUp(error);
     }
-    if (this.bytes.length === 0) {
-      this.#refresh();
-    }
+    gate?.leave();
+    this.#settle();
     if (result < 0) {
       throw this.#error(result, batch);
     }
@@ -310,9 +348,7 @@ export class Instance implements FrameTarget {
     } catch (error) {
       throw this.#giveUp(error);
     }
-    if (this.bytes.length === 0) {
-      this.#refresh();
-    }
+    this.#settle();
     return address;
   }
 
@@ -342,9 +378,7 @@ export class Instance implements FrameTarget {
     } catch (error) {
       throw this.#giveUp(error);
     }
-    if (this.bytes.length === 0) {
-      this.#refresh();
-    }
+    this.#settle();
     return result < 0 ? this.#done(result) : result;
   }
 
@@ -372,15 +406,13 @@ export class Instance implements FrameTarget {
     } catch (error) {
       throw this.#giveUp(error);
     }
-    if (this.bytes.length === 0) {
-      this.#refresh();
-    }
+    this.#settle();
     return this.#done(result);
   }
 
   /** Links up to `most` vectors that are queued. Returns how many still are. */
   repair(most: number): number {
-    return this.#done(this.#call(() => this.#exports.dv_repair(this.#handle, most)));
+    return this.#done(this.#write(() => this.#exports.dv_repair(this.#handle, most)));
   }
 
   /** Goes over the search graph. {@link output} has what was found. */
@@ -445,7 +477,7 @@ export class Instance implements FrameTarget {
   /** Merges the `bytes` bytes in the input buffer. {@link output} has the result. */
   merge(bytes: number, now: number): void {
     const call = () => this.#exports.dv_merge(this.#handle, this.input, bytes, now, upper(now));
-    this.#done(this.#call(call));
+    this.#done(this.#write(call));
   }
 
   /** Makes {@link output} the cursor. */
@@ -472,7 +504,7 @@ export class Instance implements FrameTarget {
     const most = upper(maxBytes);
     const call = () =>
       this.#exports.dv_compact(this.#handle, id, idBytes, low, high, keepLast, maxBytes, most);
-    this.#done(this.#call(call));
+    this.#done(this.#write(call));
   }
 
   /**
@@ -489,7 +521,7 @@ export class Instance implements FrameTarget {
         now,
         upper(now),
       );
-    return this.#done(this.#call(call));
+    return this.#done(this.#write(call));
   }
 
   /** Puts bytes into the input buffer; returns their number. */
@@ -514,6 +546,7 @@ export class Instance implements FrameTarget {
       this.#refuse();
     }
     if (this.#state === READY) {
+      this.gate?.enter(); // for ever: there is nothing to be searched any more
       this.#call(() => this.#exports.dv_close(this.#handle));
       this.#state = CLOSED;
       this.#forget();
@@ -567,10 +600,26 @@ export class Instance implements FrameTarget {
     } catch (error) {
       throw this.#giveUp(error);
     }
-    if (this.bytes.length === 0) {
+    this.#settle();
+    return result;
+  }
+
+  /** For calls that write, as {@link #call}. After a fault nobody is let at the memory any more. */
+  #write(run: () => number): number {
+    const { gate } = this;
+    gate?.enter();
+    const result = this.#call(run);
+    gate?.leave();
+    return result;
+  }
+
+  /** Looks whether the memory has grown: one that is not shared detaches its views then. */
+  #settle(): void {
+    if (
+      this.#shared ? this.memory.buffer.byteLength !== this.bytes.length : this.bytes.length === 0
+    ) {
       this.#refresh();
     }
-    return result;
   }
 
   #done(result: number): number {
@@ -651,9 +700,11 @@ function upper(value: number): number {
 /** Never called: the state is not READY then. */
 const NO_EXPORTS = {} as Exports;
 
-function instantiate(module: WebAssembly.Module): Exports {
+function instantiate(module: WebAssembly.Module, image: WebAssembly.Memory | undefined): Exports {
   try {
-    const exports = new WebAssembly.Instance(module).exports as unknown as Exports;
+    const shared = WebAssembly.Module.imports(module).length > 0;
+    const imports = shared ? { deltavec: { memory: image ?? sharedMemory() } } : {};
+    const exports = new WebAssembly.Instance(module, imports).exports as unknown as Exports;
     relax(exports.memory, exports.kernels);
     return exports;
   } catch (cause) {
@@ -665,5 +716,18 @@ function instantiate(module: WebAssembly.Module): Exports {
     throw new DeltaError("UNSUPPORTED_PLATFORM", `the module cannot be run: ${String(cause)}`, {
       cause,
     });
+  }
+}
+
+/** Returns a memory for the shared build: as large as may be, where the platform gives no more, less. */
+function sharedMemory(): WebAssembly.Memory {
+  for (let maximum = MOST_PAGES; ; maximum >>>= 1) {
+    try {
+      return new WebAssembly.Memory({ initial: 1, maximum, shared: true });
+    } catch (error) {
+      if (!(error instanceof RangeError) || maximum < LEAST_PAGES) {
+        throw error;
+      }
+    }
   }
 }

@@ -10,13 +10,8 @@ const SHARED = 3;
 
 const HEADER_BYTES = 8;
 
-/** A module that works on a shared memory, and how large that may be. */
-export interface SharedBuild {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Pages of 64 KiB that the memory has at least and at most; as what it must be made. */
-  readonly initial: number;
-  readonly maximum: number;
-}
+/** Pages of 64 KiB that a memory of ours may have: one less than 4 GiB. */
+export const MOST_PAGES = 65_535;
 
 /**
  * Makes the shared build of a module of ours: the memory that it defines, or imports, becomes the import of a shared one,
@@ -24,10 +19,9 @@ export interface SharedBuild {
  * import but a memory.
  *
  * @param module - the bytes of `deltavec.wasm` or `relaxed.wasm`, which engines have accepted
- * @param most - maximum of the memory's pages for a module that names none
  * @returns undefined if the bytes are not such a module
  */
-export function sharedBuild(module: Uint8Array, most: number): SharedBuild | undefined {
+export function sharedBuild(module: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
   const sections: Uint8Array[] = [];
   let limits: Limits | undefined;
   let place = 0;
@@ -49,7 +43,7 @@ export function sharedBuild(module: Uint8Array, most: number): SharedBuild | und
       if (count !== 1 || limits || (kind === IMPORT_SECTION && module[reader.at++] !== MEMORY)) {
         return undefined;
       }
-      limits = reader.limits(most);
+      limits = reader.limits();
     } else {
       sections.push(module.subarray(start, end));
     }
@@ -73,7 +67,7 @@ export function sharedBuild(module: Uint8Array, most: number): SharedBuild | und
     bytes.set(section, at);
     at += section.length;
   }
-  return { bytes, initial, maximum };
+  return bytes;
 }
 
 interface Limits {
@@ -108,10 +102,10 @@ class Reader {
     this.at += length;
   }
 
-  limits(most: number): Limits {
+  limits(): Limits {
     const flags = this.number();
     const initial = this.number();
-    return { initial, maximum: (flags & HAS_MAXIMUM) !== 0 ? this.number() : most };
+    return { initial, maximum: (flags & HAS_MAXIMUM) !== 0 ? this.number() : MOST_PAGES };
   }
 }
 

@@ -18,6 +18,11 @@ export function writeUtf8(bytes: Uint8Array, at: number, text: string): number {
     const unit = text.charCodeAt(i);
     if (unit > 127) {
       encoder ??= new TextEncoder();
+      if (!(bytes.buffer instanceof ArrayBuffer)) {
+        const encoded = encoder.encode(text.slice(i)); // browsers write to no shared memory
+        bytes.set(encoded, at + i);
+        return i + encoded.length;
+      }
       return i + encoder.encodeInto(text.slice(i), bytes.subarray(at + i)).written;
     }
     bytes[at + i] = unit;
@@ -40,5 +45,7 @@ export function readUtf8(bytes: Uint8Array, at: number, length: number): string 
     }
   }
   decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
-  return decoder.decode(bytes.subarray(at, at + length));
+  // Browsers read from no shared memory.
+  const own = bytes.buffer instanceof ArrayBuffer;
+  return decoder.decode(own ? bytes.subarray(at, at + length) : bytes.slice(at, at + length));
 }
