@@ -1,4 +1,4 @@
-// Builds dist/: the two entries with what they share, the script of workers, declarations, and the WebAssembly module.
+// Builds dist/: the entries with what they share, the script of workers, declarations, and the WebAssembly module.
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
@@ -49,12 +49,13 @@ const common: BuildOptions = {
   target: "es2022",
   // Without comments, which the declarations have; names stay, for those who look at a stack.
   minifyWhitespace: true,
+  minifySyntax: true,
   loader: { ".deflate": "base64", ".wasm": "base64" },
   logLevel: "warning",
 };
 await build({
   ...common,
-  entryPoints: ["src/index.ts", "src/slim.ts"],
+  entryPoints: ["src/index.ts", "src/slim.ts", "src/pool.ts"],
   splitting: true,
   chunkNames: "shared-[hash]",
 });
@@ -89,7 +90,11 @@ const declarations = new Map(
     .filter((name) => name.endsWith(".d.ts"))
     .map((name) => [name, readFileSync(join(dist, name), "utf8")]),
 );
+<<<<<<< HEAD
 const used = new Set(["index.d.ts", "slim.d.ts", "worker.d.ts"]);
+=======
+const used = new Set(["index.d.ts", "slim.d.ts", "pool.d.ts"]);
+>>>>>>> pool
 for (const name of used) {
   // The compiler leaves the names of sources in declarations.
   const text = (declarations.get(name) ?? "").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');

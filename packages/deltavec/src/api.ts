@@ -40,5 +40,6 @@ export type {
   SearchOptions,
   SearchResult,
   VectorDelta,
+  WasmMemory,
   WasmModule,
 } from "./types.ts";

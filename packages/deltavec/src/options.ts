@@ -92,7 +92,8 @@ export function one<T extends string>(name: string, names: readonly T[], value: 
   return value;
 }
 
-function flag(name: string, given: boolean | undefined, otherwise = true): boolean {
+/** Checks an option that is true or false. */
+export function flag(name: string, given: boolean | undefined, otherwise = true): boolean {
   const value = given === undefined ? otherwise : given;
   if (typeof value !== "boolean") {
     throw invalid(`option ${name} must be a boolean, not ${describe(value)}`);
