@@ -90,11 +90,7 @@ const declarations = new Map(
     .filter((name) => name.endsWith(".d.ts"))
     .map((name) => [name, readFileSync(join(dist, name), "utf8")]),
 );
-<<<<<<< HEAD
-const used = new Set(["index.d.ts", "slim.d.ts", "worker.d.ts"]);
-=======
-const used = new Set(["index.d.ts", "slim.d.ts", "pool.d.ts"]);
->>>>>>> pool
+const used = new Set(["index.d.ts", "slim.d.ts", "pool.d.ts", "worker.d.ts"]);
 for (const name of used) {
   // The compiler leaves the names of sources in declarations.
   const text = (declarations.get(name) ?? "").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');

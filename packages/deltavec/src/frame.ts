@@ -106,7 +106,11 @@ export class FrameWriter {
     return this.#end;
   }
 
-  /** Begins anew, at the block's start or behind so many bytes of it. */
+  /**
+   * Begins anew.
+   *
+   * @param at - where the first frame is to stand, from the block's start; at 0 it is put so that its floats are aligned
+   */
   begin(at = 0): void {
     this.#start = at;
     this.#end = at;
