@@ -1,8 +1,14 @@
 // Views that are checked: of what is not valid any more, nothing is read.
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { type DeltaDBOptions, DeltaError, DeltaVectorDB, init, type VectorDelta } from "deltavec";
-import { SharedDeltaPool } from "deltavec/pool";
+import {
+  type DeltaDBOptions,
+  DeltaError,
+  DeltaVectorDB,
+  init,
+  SharedDeltaPool,
+  type VectorDelta,
+} from "deltavec";
 
 before(() => init());
 
