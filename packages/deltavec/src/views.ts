@@ -101,7 +101,7 @@ export class CheckedViews {
 export function requireTarget(
   target: Float32Array,
   dimensions: number,
-  memory: ArrayBufferLike,
+  memory: ArrayBufferLike | undefined,
 ): void {
   if (!(target instanceof Float32Array)) {
     throw invalid(`target must be a Float32Array, not ${describe(target)}`);
