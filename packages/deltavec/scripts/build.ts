@@ -1,4 +1,4 @@
-// Builds dist/: the two entries with what they share, their declarations, and the WebAssembly module.
+// Builds dist/: the entries with what they share, the script of workers, declarations, and the WebAssembly module.
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
@@ -13,7 +13,7 @@ import {
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { deflateRawSync } from "node:zlib";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 
 const here = dirname(import.meta.dirname);
 const dist = join(here, "dist");
@@ -41,19 +41,38 @@ writeFileSync(
 );
 copyFileSync(relaxed, join(target, "relaxed.wasm"));
 
-await build({
+const common: BuildOptions = {
   absWorkingDir: here,
-  entryPoints: ["src/index.ts", "src/slim.ts"],
   outdir: dist,
   bundle: true,
-  splitting: true,
-  chunkNames: "shared-[hash]",
   format: "esm",
   target: "es2022",
-  // Without comments, which the declarations have; names stay, for those who look at a stack.
-  minifyWhitespace: true,
+  // Comments are in the declarations, names in the maps, for those who look at a stack.
+  minify: true,
+  sourcemap: "linked",
   loader: { ".deflate": "base64", ".wasm": "base64" },
   logLevel: "warning",
+};
+await build({
+  ...common,
+  entryPoints: ["src/index.ts", "src/slim.ts", "src/streams.ts"],
+  splitting: true,
+  chunkNames: "shared-[hash]",
+});
+// All in one file, without import, so that it can be served from wherever an application has it. Its databases open none
+// in workers of their own.
+await build({
+  ...common,
+  entryPoints: ["src/worker.ts"],
+  plugins: [
+    {
+      name: "no-connect",
+      setup({ onResolve, onLoad }) {
+        onResolve({ filter: /\/connect\.ts$/ }, ({ path }) => ({ path, namespace: "none" }));
+        onLoad({ filter: /./, namespace: "none" }, () => ({ contents: "export {}" }));
+      },
+    },
+  ],
 });
 
 const tsc = createRequire(import.meta.url).resolve("typescript/package.json");
@@ -71,7 +90,7 @@ const declarations = new Map(
     .filter((name) => name.endsWith(".d.ts"))
     .map((name) => [name, readFileSync(join(dist, name), "utf8")]),
 );
-const used = new Set(["index.d.ts", "slim.d.ts"]);
+const used = new Set(["index.d.ts", "slim.d.ts", "streams.d.ts", "worker.d.ts"]);
 for (const name of used) {
   // The compiler leaves the names of sources in declarations.
   const text = (declarations.get(name) ?? "").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');

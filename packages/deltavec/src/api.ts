@@ -1,6 +1,22 @@
 export { DeltaVectorDB } from "./database.ts";
+export { detect, type Features } from "./detect.ts";
 export { diff } from "./diff.ts";
 export { DeltaError, type DeltaErrorCode, type DeltaErrorDetails } from "./errors.ts";
+export { type DeltaPoolOptions, SharedDeltaPool } from "./pool.ts";
+export type { CallOptions, ConnectOptions, RemoteDeltaVectorDB, WorkerLike } from "./remote.ts";
+export { DeltaStreamProcessor, type DeltaStreamProcessorOptions } from "./stream-processor.ts";
+export type {
+  BatchOptions,
+  DeltaCursor,
+  SkippedDelta,
+  StreamItem,
+  StreamOptions,
+  StreamPart,
+  StreamProgress,
+  StreamSource,
+  StreamTarget,
+  WritableOptions,
+} from "./stream-types.ts";
 export type {
   ChainDelta,
   CompactionStats,
@@ -39,5 +55,6 @@ export type {
   SearchOptions,
   SearchResult,
   VectorDelta,
+  WasmMemory,
   WasmModule,
 } from "./types.ts";

@@ -2,19 +2,31 @@
 import { compact } from "./compaction.ts";
 import { toDate, toTime } from "./dates.ts";
 import { DeltaIds, writeDeltaId } from "./delta-id.ts";
-import { DeltaError, describe, invalid } from "./errors.ts";
+import { DeltaError, describe, invalid, requireSignal } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
-import { type DeltaDraft, type FrameForm, FrameWriter, TIME_LIMIT, writeId } from "./frame.ts";
+import {
+  type DeltaDraft,
+  type FrameForm,
+  FrameWriter,
+  freezeDeep,
+  putOnGrid,
+  TIME_LIMIT,
+  toBytes,
+  writeId,
+} from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { IdleRepair } from "./idle.ts";
 import { Instance } from "./instance.ts";
-import { Listeners, requireSignal } from "./listeners.ts";
+import { Listeners } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
-import { METRICS, QUANTIZATIONS, resolve } from "./options.ts";
+import { openOptions, resolve } from "./options.ts";
+import type { ConnectOptions, RemoteDeltaVectorDB } from "./remote.ts";
 import { repair } from "./repair.ts";
 import { readReport, readStats } from "./reports.ts";
 import { Search } from "./search.ts";
+import { openReadable, openWritable } from "./stream-doors.ts";
+import type { WritableOptions } from "./stream-types.ts";
 import type {
   ChainDelta,
   CompactionStats,
@@ -39,7 +51,11 @@ import type {
   VectorDelta,
 } from "./types.ts";
 
-/** What other parts of the package do with a database, and its users do not. */
+/**
+ * What other parts of the package do with a database, and its users do not.
+ *
+ * @internal
+ */
 export interface Backstage {
   readonly instance: Instance;
   readonly ids: DeltaIds;
@@ -51,13 +67,22 @@ export interface Backstage {
    *
    * @param frames - one behind the other; may lie in the database's own memory, then they are not copied
    * @param count - how many there are
+   * @param applied - called once they are applied, before subscribers are told
    * @throws DeltaError as `applyDeltas`, with the `index` of the offending delta; CORRUPT_DATA for what are no frames
    */
-  applyFrames(frames: Uint8Array, count: number): void;
+  applyFrames(frames: Uint8Array, count: number, applied?: () => void): void;
 }
 
-/** Returns what only the package itself may use of a database. */
-export let backstage: (db: DeltaVectorDB) => Backstage;
+/**
+ * Returns what only the package itself may use of a database.
+ *
+ * @internal
+ */
+export function backstage(db: DeltaVectorDB): Backstage {
+  return backstages.get(db) as Backstage;
+}
+
+const backstages = new WeakMap<DeltaVectorDB, Backstage>();
 
 /** Ids that are read at a time. */
 const IDS_PAGE = 256;
@@ -100,10 +125,6 @@ export class DeltaVectorDB {
   /** How many deltas have come in. */
   #position = 0;
 
-  static {
-    backstage = (db) => db.#backstage();
-  }
-
   /**
    * Makes an empty database.
    *
@@ -116,11 +137,7 @@ export class DeltaVectorDB {
     this.#options = resolve(options);
     this.#dimensions = this.#options.dimensions;
     this.#now = options.now ?? Date.now;
-    this.#instance = new Instance(module, {
-      ...this.#options,
-      metric: METRICS.indexOf(this.#options.metric),
-      quantization: QUANTIZATIONS.indexOf(this.#options.quantization),
-    });
+    this.#instance = new Instance(module, openOptions(this.#options));
     this.#search = new Search(this.#instance, this.#dimensions, this.#options.hnswEfSearch);
     this.#idle = this.#options.idleRepair ? new IdleRepair(this.#instance) : undefined;
     this.#instance.onEnd = () => {
@@ -137,6 +154,30 @@ export class DeltaVectorDB {
     this.#listeners = new Listeners<DeltaVectorDB>(this, (listener) =>
       this.#events.subscribe(listener, this.#position),
     );
+    backstages.set(this, {
+      instance: this.#instance,
+      ids: this.#ids,
+      form: this.#form,
+      applyFrames: (frames, count, applied) => this.#applyFrames(frames, count, applied),
+    });
+  }
+
+  /**
+   * Makes an empty database in a worker, behind the same interface with answers that come later (docs/workers.md). `init`
+   * need not have been called; a module that it has loaded is used there, too.
+   *
+   * @param options - the database's, and which worker; all optional
+   * @throws DeltaError (as a rejection) what the constructor throws; `INVALID_ARGUMENT` also if the worker's script cannot
+   * be loaded; `UNSUPPORTED_PLATFORM` without workers; `CLOSED` if the worker dies meanwhile
+   *
+   * @example
+   * ```ts
+   * await using db = await DeltaVectorDB.connect({ dimensions: 384 });
+   * await db.search(query, 10);
+   * ```
+   */
+  static async connect(options: ConnectOptions = {}): Promise<RemoteDeltaVectorDB> {
+    return (await import("./connect.ts")).connect(options);
   }
 
   /** The options that the database runs with, defaults filled in. */
@@ -203,10 +244,9 @@ export class DeltaVectorDB {
     if (!Array.isArray(deltas)) {
       throw invalid(`deltas must be an array, not ${describe(deltas)}`);
     }
-    const ids: string[] = [];
     const count = deltas.length;
     if (count === 0) {
-      return ids;
+      return [];
     }
     const instance = this.#instance;
     const writer = this.#writer;
@@ -221,23 +261,7 @@ export class DeltaVectorDB {
       instance.endReading();
     }
     instance.apply(writer.start, writer.length, count, now, true);
-    const words = instance.words;
-    let record = instance.output;
-    const events: DeltaEvent[] = [];
-    for (let i = 0; i < count; i++, record += 4) {
-      const low = words[record];
-      const high = words[record + 1];
-      const id = this.#ids.format(low, high, words[record + 2]);
-      ids.push(id);
-      if (drafts !== undefined) {
-        events.push(toEvent(drafts[i], id, low + high * 2 ** 32, this.#position + i));
-      }
-    }
-    this.#advance(count);
-    if (drafts !== undefined) {
-      this.#events.emit(events);
-    }
-    return ids;
+    return this.#issue(count, drafts);
   }
 
   /**
@@ -602,6 +626,43 @@ export class DeltaVectorDB {
   }
 
   /**
+   * Makes a stream that applies what is written to it: deltas, and bytes of frames, cut anywhere. Frames of
+   * `encodeDeltas` are applied as deltas, those of `deltasSince` merged. In batches, as
+   * {@link DeltaStreamProcessor.streamDeltas} does; what has been written is applied also if the stream is aborted.
+   *
+   * The stream fails with the error of a delta that is refused (unless `onError` is `"skip"`), when all before it are
+   * applied; its `index` is the delta's number in the stream. `CORRUPT_DATA` also if it ends within a frame, `BUFFER_FULL`
+   * for too large a frame.
+   *
+   * @param options - all optional; for wrong ones the stream fails with `INVALID_ARGUMENT`
+   * @throws RangeError for a `highWaterMark` that is negative or no number
+   *
+   * @example
+   * ```ts
+   * await response.body.pipeTo(db.writable());
+   * ```
+   */
+  writable(options: WritableOptions = {}): WritableStream<VectorDelta | Uint8Array> {
+    this.#instance.check();
+    return openWritable(this, options);
+  }
+
+  /**
+   * Makes a stream of deltas, read as they are asked for: {@link DeltaVectorDB.deltas} as a `ReadableStream`.
+   *
+   * @param options - which deltas, and what ends it
+   * @throws DeltaError as {@link DeltaVectorDB.deltas}
+   *
+   * @example
+   * ```ts
+   * const body = db.readable({ since: 0 }).pipeThrough(new DeltaEncoderStream());
+   * ```
+   */
+  readable(options: FollowOptions = {}): ReadableStream<DeltaEvent> {
+    return openReadable(this.deltas(options));
+  }
+
+  /**
    * Adds a listener for deltas from now on, as of an `EventTarget`: the same listener once, called with an event whose
    * `detail` is the delta. Otherwise as {@link DeltaVectorDB.onDelta}, what it throws included.
    *
@@ -701,22 +762,49 @@ export class DeltaVectorDB {
     return now;
   }
 
-  #backstage(): Backstage {
-    return {
-      instance: this.#instance,
-      ids: this.#ids,
-      form: this.#form,
-      applyFrames: (frames, count) => this.#applyFrames(frames, count),
-    };
-  }
-
-  #applyFrames(frames: Uint8Array, count: number): void {
+  #applyFrames(frames: Uint8Array, count: number, applied: (() => void) | undefined): void {
     const now = this.#time();
     const instance = this.#instance;
-    const own = frames.buffer === instance.bytes.buffer;
-    const length = own ? frames.length : instance.put(frames);
-    instance.apply(own ? frames.byteOffset : instance.input, length, count, now, true);
+    const length = frames.length;
+    let at = frames.byteOffset;
+    if (frames.buffer !== instance.bytes.buffer) {
+      instance.put(frames);
+      at = instance.input;
+    }
+    instance.apply(at, length, count, now, true);
+    applied?.();
+    if (this.#events.active) {
+      // The frames stay where they are until the next call.
+      this.#issue(count, readDrafts(instance.bytes.subarray(at, at + length), this.#form.grid));
+    } else {
+      this.#advance(count);
+    }
+  }
+
+  /**
+   * Notes that deltas have come in, whose records are the last call's output, and tells those who listen.
+   *
+   * @param drafts - what they are to be told
+   * @returns the deltas' ids
+   */
+  #issue(count: number, drafts: readonly DeltaDraft[] | undefined): string[] {
+    const { words, output } = this.#instance;
+    const ids: string[] = [];
+    const events: DeltaEvent[] = [];
+    for (let i = 0, record = output; i < count; i++, record += 4) {
+      const low = words[record];
+      const high = words[record + 1];
+      const id = this.#ids.format(low, high, words[record + 2]);
+      ids.push(id);
+      if (drafts !== undefined) {
+        events.push(toEvent(drafts[i], id, low + high * 2 ** 32, this.#position + i));
+      }
+    }
     this.#advance(count);
+    if (drafts !== undefined) {
+      this.#events.emit(events);
+    }
+    return ids;
   }
 
   /** Notes that deltas have come in. */
@@ -790,6 +878,26 @@ function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, "0");
 }
 
+/** Reads what subscribers are told from frames that were applied. */
+function readDrafts(frames: Uint8Array, grid: number): DeltaDraft[] {
+  const reader = new FrameReader(frames);
+  const drafts: DeltaDraft[] = [];
+  while (!reader.done) {
+    const { vectorId, operation, metadata } = reader.nextLocal();
+    if ("values" in operation) {
+      putOnGrid(operation.values, grid);
+    } else if ("vector" in operation) {
+      putOnGrid(operation.vector, grid);
+    }
+    drafts.push({
+      vectorId,
+      operation: Object.freeze(operation),
+      metadata: freezeDeep(metadata),
+    });
+  }
+  return drafts;
+}
+
 function toEvent(draft: DeltaDraft, deltaId: string, time: number, position: number): DeltaEvent {
   const { vectorId, operation, metadata } = draft;
   const timestamp = new Date(time);
@@ -806,16 +914,6 @@ function toMetadata(json: string | undefined): Record<string, unknown> | null {
     return null;
   }
   return json === "" ? {} : (JSON.parse(json) as Record<string, unknown>);
-}
-
-function toBytes(name: string, bytes: Uint8Array): Uint8Array {
-  if (!ArrayBuffer.isView(bytes) || bytes[Symbol.toStringTag] !== "Uint8Array") {
-    throw invalid(`${name} must be a Uint8Array, not ${describe(bytes)}`);
-  }
-  if ((bytes.buffer as { detached?: boolean }).detached === true) {
-    throw invalid(`${name} must be a view on memory that is there: it was transferred`);
-  }
-  return bytes;
 }
 
 /** Which deltas are wanted. */

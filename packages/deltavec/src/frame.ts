@@ -44,8 +44,8 @@ export const VERSION = 1;
 export const HEADER_BYTES = 9;
 /** The most that all but id, values and patch take: header, length of the id, time, number of values, length of the patch. */
 const FIXED_BYTES = 27;
-/** The first frame may be put off by as much, to align its floats. */
-const PADDING_BYTES = 3;
+/** The first frame, or floats while they are written, may be put off by as much, to be aligned. */
+const PADDING_BYTES = 6;
 
 /** Operations and flags of byte 8 (docs/format.md). */
 export const CREATE = 1;
@@ -59,6 +59,8 @@ export const OPERATION_MASK = 7;
 export const IDENTIFIED = 8;
 export const TIMED = 16;
 export const METADATA = 32;
+export const SEALED = 64;
+export const GRID = 128;
 
 /**
  * Writes deltas as frames (docs/format.md) one behind the other into a block. Checks their shape; what depends on the
@@ -69,6 +71,7 @@ export class FrameWriter {
   readonly #target: FrameTarget;
   readonly #compression: boolean;
   readonly #grid: number;
+  readonly #aligned: boolean;
   /** Index of the first frame, from the block's start. */
   #start = 0;
   /** Index behind the last frame. */
@@ -79,9 +82,11 @@ export class FrameWriter {
   /**
    * @param target - where to write
    * @param form - how to write
+   * @param aligned - whether the first frame may be put off by up to 3 bytes, so that its floats are quick to copy
    */
-  constructor(target: FrameTarget, { compression, grid }: FrameForm) {
+  constructor(target: FrameTarget, { compression, grid }: FrameForm, aligned = true) {
     this.#target = target;
+    this.#aligned = aligned;
     this.#compression = compression;
     this.#grid = grid;
   }
@@ -96,6 +101,11 @@ export class FrameWriter {
     return this.#end - this.#start;
   }
 
+  /** Index behind the last frame, from the block's start. */
+  get end(): number {
+    return this.#end;
+  }
+
   /**
    * Begins anew.
    *
@@ -107,7 +117,7 @@ export class FrameWriter {
   }
 
   /**
-   * Writes one delta behind those written since {@link begin}. After an error, begin anew. O(bytes)
+   * Writes one delta behind those written since {@link begin}. After an error there are only those. O(bytes)
    *
    * @param delta - what to write; may be anything
    * @param index - its position in its batch, or -1
@@ -191,7 +201,7 @@ export class FrameWriter {
       }
       this.#target.grow(this.#end + most, this.#end);
     }
-    if (this.#end === 0) {
+    if (this.#end === 0 && this.#aligned) {
       // Right for the usual id, ASCII and under 128 bytes; any other costs a slower copy.
       const before = HEADER_BYTES + 1 + id.length + (timestamp === undefined ? 0 : 6);
       this.#start = -(before + (values < 128 ? 1 : 2)) & 3;
@@ -215,13 +225,7 @@ export class FrameWriter {
     floats: Float32Array | undefined,
     amount: number,
   ): DeltaOperation {
-    const values = floats?.slice() ?? new Float32Array(0);
-    const grid = this.#grid;
-    if (grid !== 0) {
-      for (let i = 0; i < values.length; i++) {
-        values[i] = Math.floor(values[i] * grid + 0.5) / grid; // as the core rounds
-      }
-    }
+    const values = putOnGrid(floats?.slice() ?? new Float32Array(0), this.#grid);
     switch (operation) {
       case CREATE:
         return Object.freeze({ type: "create", vector: values });
@@ -301,7 +305,10 @@ export class FrameWriter {
           view.setFloat32(at + 4 * i, values[i], true);
         }
       } else {
-        bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at);
+        // To the next place for floats, for which there is room, and from there.
+        const place = (at + 3) & ~3;
+        target.floats.set(values, place / 4);
+        bytes.copyWithin(at, place, place + 4 * count);
       }
       at += 4 * count;
     } else if ((kind & OPERATION_MASK) !== DELETE) {
@@ -344,7 +351,7 @@ export class FrameWriter {
 
   #floats(id: string, name: string, value: Float32Array): Float32Array {
     if (value instanceof Float32Array && value.length > 0) {
-      return value;
+      return ArrayBuffer.isView(value) ? value : Float32Array.from(value); // a proxy is read once
     }
     const floats = toFloats(value);
     if (typeof floats === "string") {
@@ -354,7 +361,7 @@ export class FrameWriter {
   }
 
   #indices(id: string, value: Uint32Array): Uint32Array {
-    if (value instanceof Uint32Array) {
+    if (value instanceof Uint32Array && ArrayBuffer.isView(value)) {
       return value;
     }
     const list: unknown = value;
@@ -444,6 +451,16 @@ export class FrameWriter {
   }
 }
 
+/** Rounds values to those of a grid, in place; 0 for no grid. Returns them. */
+export function putOnGrid(values: Float32Array, grid: number): Float32Array {
+  if (grid !== 0) {
+    for (let i = 0; i < values.length; i++) {
+      values[i] = Math.floor(values[i] * grid + 0.5) / grid; // as the core rounds
+    }
+  }
+  return values;
+}
+
 /**
  * Writes the id of a vector to the start of a block, to look it up.
  *
@@ -478,6 +495,17 @@ export function toFloats(list: unknown): Float32Array | string {
     }
   }
   return Float32Array.from(list as ArrayLike<number>);
+}
+
+/** Checks what should be bytes. */
+export function toBytes(name: string, bytes: Uint8Array): Uint8Array {
+  if (!ArrayBuffer.isView(bytes) || bytes[Symbol.toStringTag] !== "Uint8Array") {
+    throw invalid(`${name} must be a Uint8Array, not ${describe(bytes)}`);
+  }
+  if ((bytes.buffer as { detached?: boolean }).detached === true) {
+    throw invalid(`${name} must be a view on memory that is there: it was transferred`);
+  }
+  return bytes;
 }
 
 function isList(value: unknown): value is ArrayLike<unknown> {

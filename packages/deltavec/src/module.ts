@@ -19,6 +19,12 @@ export function loadedModule(): WebAssembly.Module {
   return module;
 }
 
+/** Waits for a load that is under way. Returns the module, or undefined if there is none. */
+export async function moduleSoFar(): Promise<WebAssembly.Module | undefined> {
+  await loading?.catch(() => undefined);
+  return module;
+}
+
 /**
  * Loads the module once; while that goes on and after it succeeded, returns the same promise whatever the source. A
  * failure is forgotten, so that the next call tries again.

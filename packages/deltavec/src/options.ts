@@ -1,4 +1,5 @@
 import { describe, invalid } from "./errors.ts";
+import type { OpenOptions } from "./instance.ts";
 import type {
   DeltaAutoCompact,
   DeltaDBOptions,
@@ -63,6 +64,15 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
   return resolved;
 }
 
+/** Returns what the module is opened with. */
+export function openOptions(options: ResolvedDeltaDBOptions): OpenOptions {
+  return {
+    ...options,
+    metric: METRICS.indexOf(options.metric),
+    quantization: QUANTIZATIONS.indexOf(options.quantization),
+  };
+}
+
 function whole(name: string, value: number): number {
   if (!Number.isInteger(value) || (value | 0) !== value) {
     throw invalid(`option ${name} must be a whole number of 32 bits, not ${describe(value)}`);
@@ -92,7 +102,8 @@ export function one<T extends string>(name: string, names: readonly T[], value: 
   return value;
 }
 
-function flag(name: string, given: boolean | undefined, otherwise = true): boolean {
+/** Checks an option that is true or false. */
+export function flag(name: string, given: boolean | undefined, otherwise = true): boolean {
   const value = given === undefined ? otherwise : given;
   if (typeof value !== "boolean") {
     throw invalid(`option ${name} must be a boolean, not ${describe(value)}`);

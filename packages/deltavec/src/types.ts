@@ -455,6 +455,13 @@ export type WasmModule = typeof globalThis extends {
   ? Module
   : object;
 
+/** `WebAssembly.Memory` where the types of the platform have it. */
+export type WasmMemory = typeof globalThis extends {
+  WebAssembly: { Memory: { prototype: infer Memory } };
+}
+  ? Memory
+  : { readonly buffer: ArrayBuffer };
+
 /**
  * Where the WebAssembly module comes from: its URL, a response that brings it, its bytes, or the compiled module.
  */

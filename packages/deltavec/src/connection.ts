@@ -1,0 +1,498 @@
+import { DeltaError, describe, invalid, quote } from "./errors.ts";
+import { EventHub } from "./events.ts";
+import { type FrameForm, FrameWriter, freezeDeep } from "./frame.ts";
+import { FrameBlock } from "./frame-block.ts";
+import {
+  type Answer,
+  CANCEL,
+  CLOSE,
+  decodeError,
+  ERROR,
+  EVENT,
+  FRAMES,
+  OPENING,
+  type Opened,
+  RESULT,
+  type Request,
+  type Requests,
+} from "./remote-protocol.ts";
+import type { DeltaEvent, DeltaListener, VectorDelta } from "./types.ts";
+
+/** A call that waits for its answer. */
+interface Call {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+  readonly scope: Scope | undefined;
+}
+
+/** Calls that a signal ends. There is one listener for all of them, and none while there are none. */
+export class Scope {
+  readonly signal: AbortSignal;
+  readonly #calls = new Set<number>();
+  readonly #abort: () => void;
+
+  constructor(connection: Connection, signal: AbortSignal) {
+    this.signal = signal;
+    this.#abort = () => {
+      for (const id of [...this.#calls]) {
+        connection.cancel(id, signal.reason);
+      }
+    };
+  }
+
+  /** Waits, but not longer than until the signal is aborted: then it rejects with its reason. */
+  race<T>(result: Promise<T>): Promise<T> {
+    const { signal } = this;
+    return new Promise((resolve, reject) => {
+      const abort = (): void => reject(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      result.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    });
+  }
+
+  /** @internal Notes that a call is on its way. */
+  add(id: number): void {
+    if (this.#calls.size === 0) {
+      this.signal.addEventListener("abort", this.#abort);
+    }
+    this.#calls.add(id);
+  }
+
+  /** @internal Notes that a call has come to its end. */
+  delete(id: number): void {
+    if (this.#calls.delete(id) && this.#calls.size === 0) {
+      this.signal.removeEventListener("abort", this.#abort);
+    }
+  }
+}
+
+/** What a connection is made of. */
+export interface Link {
+  readonly port: MessagePort;
+  /** Ends the worker. */
+  terminate(): unknown;
+  /** What the worker is called. */
+  readonly name: string;
+  /** How frames of its database are written. */
+  readonly form: FrameForm;
+  /** The caller's clock, if it has one. */
+  readonly clock: (() => number) | undefined;
+  /** Told what a subscriber threw. */
+  readonly onError: ((error: unknown) => void) | undefined;
+}
+
+/** Ports of Node keep the process alive, or not. */
+interface NodePort {
+  ref?(): void;
+  unref?(): void;
+}
+
+/**
+ * The calls of one database that lives elsewhere. Those of one task go as one message. While calls are in flight, and only
+ * then, it keeps a Node process alive.
+ */
+export class Connection {
+  readonly #link: Link;
+  readonly #events: EventHub;
+  readonly #calls = new Map<number, Call>();
+  readonly #subscriptions = new Map<number, DeltaListener>();
+  readonly #block = new FrameBlock();
+  readonly #writer: FrameWriter;
+  #next = 1;
+  /** Calls that are to be posted, and the arrays that go with them. */
+  #pending: Request[] = [];
+  #copies: ArrayBuffer[] = [];
+  #scheduled = false;
+  /** Whether the caller's objects are being read. */
+  #reading = false;
+  /** Makes the error that calls reject with. */
+  #refusal: (() => DeltaError) | undefined;
+  #closing: Promise<void> | undefined;
+  #settled: Promise<void> | undefined;
+  /** Ends what iterators that nobody holds any more have left in the worker. */
+  readonly #registry = new FinalizationRegistry<number>((id) => this.cancel(id, undefined));
+
+  constructor(link: Link) {
+    this.#link = link;
+    this.#events = new EventHub(link.onError);
+    this.#writer = new FrameWriter(this.#block, link.form);
+    link.port.onmessage = ({ data }) => this.#receive(data);
+    link.port.onmessageerror = (event) => this.die("a message cannot be read", event);
+    (link.port as NodePort).unref?.();
+  }
+
+  /** What has become of it. */
+  get state(): "open" | "closing" | "closed" | "dead" {
+    if (this.#closing !== undefined) {
+      return this.#refusal === undefined ? "closing" : "closed";
+    }
+    return this.#refusal === undefined ? "open" : "dead";
+  }
+
+  /** Whether it was closed, or is about to be. */
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** Calls that have no answer yet. */
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  /**
+   * Makes a call. Arguments are read at once.
+   *
+   * @returns its number
+   */
+  send(
+    method: string,
+    args: readonly unknown[],
+    scope: Scope | undefined,
+    resolve: (value: never) => void,
+    reject: (error: unknown) => void,
+  ): number {
+    const id = this.#next++;
+    try {
+      this.check(scope);
+      const now = this.#time();
+      const copies: ArrayBuffer[] = [];
+      const plain = args.map((value) => snapshot(value, copies));
+      const request: Request = now === undefined ? [id, method, plain] : [id, method, plain, now];
+      this.check(scope); // the clock is the caller's, too
+      this.#add(id, { resolve: resolve as (value: unknown) => void, reject, scope });
+      if (plain.every((value) => isSettled(value, copies))) {
+        this.#pending.push(request);
+        this.#copies.push(...copies);
+        this.#schedule();
+      } else {
+        // At once, as it may change; by itself, as it may be nothing that can be posted.
+        this.#post();
+        this.#link.port.postMessage({ calls: [request], frames: undefined }, copies);
+      }
+    } catch (error) {
+      this.#take(id);
+      reject(sendingError(error));
+    }
+    return id;
+  }
+
+  /** Makes a call whose answer is all that is wanted. */
+  call<T>(method: string, args: readonly unknown[], scope?: Scope): Promise<T> {
+    return this.#noted(
+      new Promise<T>((resolve, reject) => {
+        this.send(method, args, scope, resolve, reject);
+      }),
+    );
+  }
+
+  /** Waits until the calls made so far by {@link call} and {@link write} are done; undefined if they are. */
+  get settled(): Promise<void> | undefined {
+    return this.#settled;
+  }
+
+  #noted<T>(call: Promise<T>): Promise<T> {
+    // Calls are carried out in order, so the last one tells of all.
+    const done = (): void => {
+      if (this.#settled === settled) {
+        this.#settled = undefined;
+      }
+    };
+    const settled = call.then(done, done);
+    this.#settled = settled;
+    return call;
+  }
+
+  /**
+   * Writes deltas as frames and has them applied.
+   *
+   * @param one - whether it is a single delta, no batch
+   */
+  write<T>(deltas: readonly VectorDelta[], one: boolean, scope?: Scope): Promise<T> {
+    return this.#noted(this.#write(deltas, one, scope));
+  }
+
+  #write<T>(deltas: readonly VectorDelta[], one: boolean, scope: Scope | undefined): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.check(scope);
+      const block = this.#block;
+      const writer = this.#writer;
+      const now = this.#time();
+      this.check(scope); // the clock is the caller's, too
+      this.#reading = true;
+      try {
+        writer.begin();
+        for (let i = 0; i < deltas.length; i++) {
+          writer.append(deltas[i], one ? -1 : i, undefined);
+        }
+      } finally {
+        this.#reading = false;
+      }
+      const { start, length } = writer;
+      block.keep(start + length);
+      const id = this.#next++;
+      this.#add(id, { resolve: resolve as (value: unknown) => void, reject, scope });
+      const args = [start, length, deltas.length, one];
+      this.#pending.push(now === undefined ? [id, FRAMES, args] : [id, FRAMES, args, now]);
+      this.#schedule();
+    });
+  }
+
+  /** Waits for the answer to the message that opened the database. */
+  opened(): Promise<Opened> {
+    return new Promise((resolve, reject) => {
+      const settle = resolve as (value: unknown) => void;
+      this.#add(OPENING, { resolve: settle, reject, scope: undefined });
+    });
+  }
+
+  /** Subscribes; the promise is fulfilled when deltas of the past, if wanted, have been told. */
+  subscribe(
+    listener: DeltaListener,
+    options: unknown,
+    scope?: Scope,
+  ): { readonly ready: Promise<void>; readonly end: () => void } {
+    let id = 0;
+    const ready = new Promise<void>((resolve, reject) => {
+      id = this.send("onDelta", [options], scope, resolve, (error) => {
+        this.#subscriptions.delete(id);
+        reject(error);
+      });
+      if (this.#calls.has(id)) {
+        this.#subscriptions.set(id, listener);
+      }
+    });
+    return {
+      ready,
+      end: () => {
+        if (this.#subscriptions.delete(id)) {
+          this.#drop(id)?.resolve(undefined);
+        }
+      },
+    };
+  }
+
+  /** Has an iterator's end told to the worker once nobody holds it any more. */
+  watch(iterator: object, id: number): void {
+    this.#registry.register(iterator, id, iterator);
+  }
+
+  /** Leaves that to the iterator itself. */
+  unwatch(iterator: object): void {
+    this.#registry.unregister(iterator);
+  }
+
+  /** Rejects a call that is in flight, and has the worker drop it, or what it left behind there. */
+  cancel(id: number, reason: unknown): void {
+    this.#drop(id)?.reject(reason);
+  }
+
+  /** Has a call, or what it left behind, dropped by the worker. Returns it if it is in flight. */
+  #drop(id: number): Call | undefined {
+    const call = this.#take(id);
+    const at = this.#pending.findIndex((request) => request[0] === id);
+    if (at >= 0) {
+      this.#pending.splice(at, 1);
+    } else if (this.#refusal === undefined) {
+      this.#pending.push([id, CANCEL, [id]]);
+      this.#schedule();
+    }
+    this.#subscriptions.delete(id);
+    return call;
+  }
+
+  /** Throws if no call is let in. */
+  check(scope?: Scope): void {
+    if (this.#reading) {
+      throw invalid(
+        "a getter or toJSON of a delta's object must not call the database that is calling it",
+      );
+    }
+    if (this.#refusal !== undefined) {
+      throw this.#refusal();
+    }
+    if (this.#closing !== undefined) {
+      throw closed();
+    }
+    scope?.signal.throwIfAborted();
+  }
+
+  /** Lets calls made before come to their end, then closes the database and ends the worker. */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = this.#close();
+    }
+    return this.#closing;
+  }
+
+  /** Ends everything, as the worker is no more, or no good any more. */
+  die(why: string, cause: unknown): void {
+    const message = `the worker ${quote(this.#link.name)} of the database has died: ${why}`;
+    this.end(() => new DeltaError("CLOSED", message, cause === undefined ? {} : { cause }));
+  }
+
+  async #close(): Promise<void> {
+    if (this.#refusal === undefined) {
+      // No more than the worker's death can go wrong, and then it is closed, too.
+      await new Promise<unknown>((resolve) => {
+        const id = this.#next++;
+        this.#add(id, { resolve, reject: resolve, scope: undefined });
+        this.#pending.push([id, CLOSE, []]);
+        this.#schedule();
+      });
+    }
+    await this.end(closed);
+  }
+
+  /**
+   * Ends everything.
+   *
+   * @param refusal - makes the error that calls reject with, those in flight and those to come
+   * @returns what ending the worker gives
+   */
+  end(refusal: () => DeltaError): unknown {
+    const first = this.#refusal === undefined;
+    this.#refusal ??= refusal;
+    if (!first) {
+      return undefined;
+    }
+    const { port, terminate } = this.#link;
+    this.#pending = [];
+    this.#subscriptions.clear();
+    for (const [id, call] of [...this.#calls]) {
+      this.#take(id);
+      call.reject(refusal());
+    }
+    port.close();
+    return terminate();
+  }
+
+  #add(id: number, call: Call): void {
+    if (this.#calls.size === 0) {
+      (this.#link.port as NodePort).ref?.();
+    }
+    this.#calls.set(id, call);
+    call.scope?.add(id);
+  }
+
+  #take(id: number): Call | undefined {
+    const call = this.#calls.get(id);
+    if (this.#calls.delete(id) && this.#calls.size === 0) {
+      (this.#link.port as NodePort).unref?.();
+    }
+    call?.scope?.delete(id);
+    return call;
+  }
+
+  #time(): unknown {
+    const now: unknown = this.#link.clock?.();
+    return typeof now === "number" || now === undefined ? now : describe(now);
+  }
+
+  #schedule(): void {
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      queueMicrotask(() => this.#post());
+    }
+  }
+
+  /** Posts what is pending. */
+  #post(): void {
+    const calls = this.#pending;
+    const copies = this.#copies;
+    this.#scheduled = false;
+    if (calls.length === 0) {
+      return;
+    }
+    this.#pending = [];
+    this.#copies = [];
+    const frames = this.#block.take();
+    if (frames !== undefined) {
+      copies.push(frames);
+    }
+    try {
+      this.#link.port.postMessage({ calls, frames } satisfies Requests, copies);
+    } catch (error) {
+      for (const [id] of calls) {
+        this.#take(id)?.reject(sendingError(error));
+      }
+    }
+  }
+
+  #receive(data: unknown): void {
+    for (const [kind, id, value] of data as readonly Answer[]) {
+      switch (kind) {
+        case EVENT: {
+          const listener = this.#subscriptions.get(id);
+          if (listener !== undefined) {
+            this.#events.call(listener, freezeEvent(value as DeltaEvent));
+          }
+          break;
+        }
+        case RESULT:
+          this.#take(id)?.resolve(value);
+          break;
+        case ERROR:
+          this.#take(id)?.reject(decodeError(value));
+          break;
+      }
+    }
+  }
+}
+
+function closed(): DeltaError {
+  return new DeltaError("CLOSED", "the database is closed");
+}
+
+/** Makes a delta that was posted unchangeable, as it was there. */
+export function freezeEvent<T extends VectorDelta>(delta: T): T {
+  if (!Object.isFrozen(delta)) {
+    Object.freeze(delta.operation);
+    freezeDeep(delta.metadata);
+    Object.freeze(delta);
+  }
+  return delta;
+}
+
+/** Says that something cannot be posted; what the caller's own getters throw is left as it is. */
+function sendingError(cause: unknown): unknown {
+  return cause instanceof Error && cause.name === "DataCloneError"
+    ? invalid(`an argument cannot be sent to the worker: ${cause.message}`, { cause })
+    : cause;
+}
+
+/** Copies arrays: posting would take all the memory that they are views on, and they may change until then. */
+function snapshot(value: unknown, copies: ArrayBuffer[]): unknown {
+  if (isArray(value)) {
+    const copy = Uint8Array.prototype.slice.call(value); // for arrays of all types
+    copies.push(copy.buffer as ArrayBuffer);
+    return copy;
+  }
+  return Array.isArray(value) && value.every(isArray)
+    ? value.map((part) => snapshot(part, copies))
+    : value;
+}
+
+function isArray(value: unknown): value is Uint8Array {
+  return (
+    ArrayBuffer.isView(value) &&
+    !(value instanceof DataView) &&
+    (value.buffer as { detached?: boolean }).detached !== true
+  );
+}
+
+/** Whether a value that {@link snapshot} gave cannot change any more, and can be posted. */
+function isSettled(value: unknown, copies: readonly ArrayBuffer[]): boolean {
+  switch (typeof value) {
+    case "function":
+    case "symbol":
+      return false;
+    case "object": {
+      const parts: readonly unknown[] = Array.isArray(value) ? value : [value];
+      return parts.every(
+        (part) => part === null || (isArray(part) && copies.includes(part.buffer as ArrayBuffer)),
+      );
+    }
+    default:
+      return true;
+  }
+}

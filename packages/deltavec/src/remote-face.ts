@@ -1,0 +1,256 @@
+import { type Connection, freezeEvent, Scope } from "./connection.ts";
+import { DeltaVectorDB } from "./database.ts";
+import { describe, invalid, requireSignal } from "./errors.ts";
+import { Listeners } from "./listeners.ts";
+import type { Question, Readers } from "./readers.ts";
+import { type CallOptions, LOCAL_ONLY, type RemoteDeltaVectorDB } from "./remote.ts";
+import { RemoteIterator } from "./remote-feed.ts";
+import { RemoteFilter } from "./remote-filter.ts";
+import type {
+  DeltaChain,
+  DeltaEvent,
+  DeltaEventListener,
+  DeltaListener,
+  DeltaListenerOptions,
+  FeedOptions,
+  FollowOptions,
+  ResolvedDeltaDBOptions,
+  SearchOptions,
+  SearchResult,
+  VectorDelta,
+} from "./types.ts";
+
+/** What all faces of one database share. */
+interface Shared {
+  readonly connection: Connection;
+  readonly options: ResolvedDeltaDBOptions;
+  readonly name: string;
+  readonly readers: Readers | undefined;
+  listeners: Listeners<RemoteDeltaVectorDB>;
+  /** What the subscription of the listener that was added last waits for. */
+  ready: Promise<void>;
+}
+
+/** `util.inspect` of Node. */
+type Inspect = (value: unknown, options: object) => string;
+
+/**
+ * The face of a database in a worker. Here are the members that need more than to be called there; all others are made from
+ * those that DeltaVectorDB has.
+ */
+export class RemoteFace
+  implements Pick<RemoteDeltaVectorDB, Extract<keyof RemoteFace, keyof RemoteDeltaVectorDB>>
+{
+  readonly #shared: Shared;
+  readonly #connection: Connection;
+  readonly #scope: Scope | undefined;
+
+  private constructor(shared: Shared, scope: Scope | undefined) {
+    this.#shared = shared;
+    this.#connection = shared.connection;
+    this.#scope = scope;
+  }
+
+  /** Makes the face of an open database. */
+  static of(
+    connection: Connection,
+    options: ResolvedDeltaDBOptions,
+    name: string,
+    readers: Readers | undefined,
+  ): RemoteDeltaVectorDB {
+    const shared: Partial<Shared> = { connection, options, name, readers };
+    const face = new RemoteFace(shared as Shared, undefined) as unknown as RemoteDeltaVectorDB;
+    shared.listeners = new Listeners(face, (listener) => {
+      const { ready, end } = connection.subscribe(listener, undefined);
+      shared.ready = ready;
+      return end;
+    });
+    return face;
+  }
+
+  static {
+    Object.defineProperty(RemoteFace.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+      value(this: RemoteFace, _depth: number, options: object, inspect?: Inspect): unknown {
+        return this.#inspect(options, inspect);
+      },
+    });
+    const members = Object.getOwnPropertyDescriptors(DeltaVectorDB.prototype);
+    for (const [name, { get }] of Object.entries(members)) {
+      if (name in RemoteFace.prototype || (LOCAL_ONLY as readonly string[]).includes(name)) {
+        continue;
+      }
+      const made = {
+        get [name](): unknown {
+          return (this as unknown as RemoteFace).#route(name, []);
+        },
+      };
+      const method = {
+        [name](...args: unknown[]): unknown {
+          return (this as unknown as RemoteFace).#route(name, args);
+        },
+      };
+      const descriptor = Object.getOwnPropertyDescriptor(get === undefined ? method : made, name);
+      Object.defineProperty(RemoteFace.prototype, name, { ...descriptor, enumerable: false });
+    }
+  }
+
+  get options(): ResolvedDeltaDBOptions {
+    return this.#shared.options;
+  }
+
+  get readers(): number {
+    return this.#shared.readers?.count ?? 0;
+  }
+
+  applyDelta(delta: VectorDelta): Promise<string> {
+    return this.#connection.write([delta], true, this.#scope);
+  }
+
+  applyDeltas(deltas: readonly VectorDelta[]): Promise<string[]> {
+    return Array.isArray(deltas) && deltas.length > 0
+      ? this.#connection.write(deltas, false, this.#scope)
+      : this.#route("applyDeltas", [deltas]);
+  }
+
+  async search(query: Float32Array, k: number, options?: SearchOptions): Promise<SearchResult[]> {
+    const filter = this.#filter(options);
+    if (filter !== undefined) {
+      return filter.one(query, k);
+    }
+    const question = this.#shared.readers?.question(query, false, k, options);
+    if (question === undefined) {
+      return this.#route("search", options === undefined ? [query, k] : [query, k, options]);
+    }
+    const found = await this.#ask(question);
+    return found?.[0] ?? this.#route("search", [question.rows, k, question.options]);
+  }
+
+  async searchBatch(
+    queries: readonly Float32Array[] | Float32Array,
+    k: number,
+    options?: SearchOptions,
+  ): Promise<SearchResult[][]> {
+    const filter = this.#filter(options);
+    if (filter !== undefined) {
+      return filter.batch(queries, k, this.options.dimensions);
+    }
+    const question = this.#shared.readers?.question(queries, true, k, options);
+    if (question === undefined) {
+      const args = options === undefined ? [queries, k] : [queries, k, options];
+      return this.#route("searchBatch", args);
+    }
+    const found = await this.#ask(question);
+    return found ?? this.#route("searchBatch", [question.rows, k, question.options]);
+  }
+
+  /** Lets readers search, after the calls that were made before. Returns undefined if the database itself is to be asked. */
+  #ask(question: Question): Promise<SearchResult[][] | undefined> {
+    const { connection, readers } = this.#shared;
+    connection.check(this.#scope);
+    const found = Promise.resolve(readers?.search(question, connection.settled));
+    return this.#scope === undefined ? found : this.#scope.race(found);
+  }
+
+  async getDeltaChain(id: string): Promise<DeltaChain> {
+    const chain = await this.#route<DeltaChain>("getDeltaChain", [id]);
+    chain.deltas.forEach(freezeEvent);
+    return chain;
+  }
+
+  ids(): AsyncIterableIterator<string, undefined, void> {
+    const connection = this.#connection;
+    return new RemoteIterator<string>(connection, "ids", [], this.#scope, undefined, (id) => id);
+  }
+
+  deltas(options: FollowOptions = {}): AsyncIterableIterator<DeltaEvent, undefined, void> {
+    let args: unknown[] = [options];
+    let signal: AbortSignal | undefined;
+    if (typeof options === "object" && options !== null && "signal" in options) {
+      const { signal: given, ...rest } = options;
+      requireSignal(given);
+      signal = given;
+      args = [rest];
+    }
+    return new RemoteIterator(this.#connection, "deltas", args, this.#scope, signal, freezeEvent);
+  }
+
+  async onDelta(callback: DeltaListener, options?: FeedOptions): Promise<() => void> {
+    if (typeof callback !== "function") {
+      throw invalid(`callback must be a function, not ${describe(callback)}`);
+    }
+    const { ready, end } = this.#connection.subscribe(callback, options, this.#scope);
+    await ready;
+    return end;
+  }
+
+  async addEventListener(
+    type: "delta",
+    listener: DeltaEventListener<RemoteDeltaVectorDB> | null,
+    options?: DeltaListenerOptions | boolean,
+  ): Promise<void> {
+    const shared = this.#shared;
+    this.#connection.check(this.#scope);
+    shared.ready = Promise.resolve();
+    shared.listeners.add(type, listener, options);
+    try {
+      await shared.ready;
+    } catch (error) {
+      shared.listeners.remove(type, listener);
+      throw error;
+    }
+  }
+
+  async removeEventListener(
+    type: "delta",
+    listener: DeltaEventListener<RemoteDeltaVectorDB> | null,
+    _options?: unknown,
+  ): Promise<void> {
+    this.#shared.listeners.remove(type, listener);
+  }
+
+  with(options: CallOptions): RemoteDeltaVectorDB {
+    const { signal } = options;
+    requireSignal(signal);
+    const own = this.#scope?.signal;
+    const both = own === undefined ? signal : AbortSignal.any([own, signal]);
+    const scope = signal === undefined ? this.#scope : new Scope(this.#connection, both);
+    return new RemoteFace(this.#shared, scope) as unknown as RemoteDeltaVectorDB;
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "RemoteDeltaVectorDB";
+  }
+
+  /** What is shown of it. */
+  #inspect(options: object, inspect?: Inspect): unknown {
+    const { state, inFlight } = this.#connection;
+    const { name, options: own } = this.#shared;
+    const shown = { name, state, inFlight, options: own };
+    return inspect === undefined ? shown : `RemoteDeltaVectorDB ${inspect(shown, options)}`;
+  }
+
+  /** Has a member called where the database is: the one place that could choose between places. */
+  #route<T>(method: string, args: readonly unknown[]): Promise<T> {
+    return this.#connection.call<T>(method, args, this.#scope);
+  }
+
+  /** Returns what searches with a function as filter, if there is one. */
+  #filter(options: SearchOptions | undefined): RemoteFilter | undefined {
+    // Lists have a method of the name filter.
+    if (typeof options !== "object" || options === null || Symbol.iterator in options) {
+      return undefined;
+    }
+    const { filter, ...rest } = options;
+    return typeof filter === "function"
+      ? new RemoteFilter(this.#connection, this.#scope, filter, rest, this.options.hnswEfSearch)
+      : undefined;
+  }
+}
