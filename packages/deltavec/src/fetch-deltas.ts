@@ -62,7 +62,7 @@ export function fetchDeltas(
   const maxFrameBytes = frameLimit(options);
   limit("maxStreamBytes", maxStreamBytes);
   const given = input instanceof Response ? input : undefined;
-  const backoff = new Backoff(given === undefined ? reconnect : false, true);
+  const backoff = new Backoff(reconnect, true, given === undefined);
 
   async function* run(signal: AbortSignal): AsyncGenerator<StreamPart, undefined, void> {
     /** Bytes that came whole, in frames. */

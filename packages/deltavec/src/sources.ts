@@ -130,8 +130,8 @@ export function webSocketDeltas(
  *
  * A connection to an address is made when the first delta is asked for, and closed with the source. The browser makes a
  * lost one again; where it gives up (an HTTP error), the source does, after a wait, longer from failure to failure. Nothing
- * is lost or applied twice if the server gives events ids and sends what lies behind `Last-Event-ID`, or the parameter
- * `lastEventId`. A source that is given is listened to from this call on; it is never closed, and never made again.
+ * is lost or applied twice if the server gives events ids, the first one at least, and sends what lies behind
+ * `Last-Event-ID`, or the parameter `lastEventId`. A server without ids is taken to go on with what is new. A source that is given is listened to from this call on; it is never closed, and never made again.
  *
  * Server-sent events cannot be told to wait. When more than `maxBuffered` bytes wait to be read, the source closes and, if
  * there was an id, connects again when these are read; otherwise it then fails with `BUFFER_FULL`.
