@@ -114,7 +114,7 @@ test("a function as filter works with readers", async () => {
   const db = await connect();
   await db.applyDeltas(creates(new Random(4), 500));
   const hits = await db.search(new Random(5).vector(DIMENSIONS), 5, {
-    filter: (_, metadata) => metadata?.n === 2,
+    filter: (_, metadata) => metadata?.["n"] === 2,
   });
   assert.equal(hits.length, 5);
 });
