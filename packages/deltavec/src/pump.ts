@@ -2,6 +2,7 @@ import { Batcher, batchLimits } from "./batcher.ts";
 import { decodeDeltas } from "./codec.ts";
 import { describe, invalid, requireSignal } from "./errors.ts";
 import { spans } from "./frame-cutter.ts";
+import { pooled } from "./pooled-target.ts";
 import type {
   DeltaCursor,
   StreamItem,
@@ -47,7 +48,7 @@ export async function pump(
     wake?.(error);
   };
   const onAbort = (): void => stop(signal?.reason);
-  const batcher = new Batcher(target, limits, onCursor, stop);
+  const batcher = new Batcher(pooled(target, limits.maxBytes), limits, onCursor, stop);
   const intake = new Intake(batcher, typeof begin === "number" ? begin : 0);
 
   const iterator = iteratorOf(source);

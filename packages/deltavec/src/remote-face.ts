@@ -6,6 +6,8 @@ import type { Question, Readers } from "./readers.ts";
 import { type CallOptions, LOCAL_ONLY, type RemoteDeltaVectorDB } from "./remote.ts";
 import { RemoteIterator } from "./remote-feed.ts";
 import { RemoteFilter } from "./remote-filter.ts";
+import { openReadable, openWritable } from "./stream-doors.ts";
+import type { WritableOptions } from "./stream-types.ts";
 import type {
   DeltaChain,
   DeltaEvent,
@@ -172,6 +174,15 @@ export class RemoteFace
       args = [rest];
     }
     return new RemoteIterator(this.#connection, "deltas", args, this.#scope, signal, freezeEvent);
+  }
+
+  writable(options?: WritableOptions): WritableStream<VectorDelta | Uint8Array> {
+    this.#connection.check(this.#scope);
+    return openWritable(this as unknown as RemoteDeltaVectorDB, options);
+  }
+
+  readable(options?: FollowOptions): ReadableStream<DeltaEvent> {
+    return openReadable(this.deltas(options));
   }
 
   async onDelta(callback: DeltaListener, options?: FeedOptions): Promise<() => void> {

@@ -41,12 +41,14 @@ export interface CallOptions {
 }
 
 /** What comes back from behind a bridge for what a method returns. */
-type Bridged<Result> =
-  Result extends AsyncIterableIterator<unknown, unknown, unknown>
-    ? Result
-    : Result extends IterableIterator<infer Item>
-      ? AsyncIterableIterator<Item, undefined, void>
-      : Promise<Awaited<Result>>;
+type Bridged<Result> = Result extends
+  | AsyncIterableIterator<unknown, unknown, unknown>
+  | ReadableStream
+  | WritableStream<never>
+  ? Result
+  : Result extends IterableIterator<infer Item>
+    ? AsyncIterableIterator<Item, undefined, void>
+    : Promise<Awaited<Result>>;
 
 /** Members that are not as the rule has them, and those that cannot be bridged. */
 type Apart =
