@@ -19,7 +19,7 @@ export {
 export { type DeltaJson, deltaToJson, parseDelta, parseDeltas } from "./delta-json.ts";
 export { type FetchOptions, fetchDeltas } from "./fetch-deltas.ts";
 export type { MessageOptions } from "./messages.ts";
-// These two are of the main entry, too. That this one has all that they need keeps the files few that the main one loads.
+// Of the main entry, too. That this one has all that it needs keeps the files few that the main one loads.
 export { type DeltaPoolOptions, SharedDeltaPool } from "./pool.ts";
 export type {
   ConnectionOptions,
@@ -33,7 +33,6 @@ export {
   type WebSocketOptions,
   webSocketDeltas,
 } from "./sources.ts";
-export { DeltaStreamProcessor, type DeltaStreamProcessorOptions } from "./stream-processor.ts";
 export type {
   BatchOptions,
   DeltaCursor,
