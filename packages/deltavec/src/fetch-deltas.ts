@@ -22,7 +22,7 @@ export interface FetchOptions extends ConnectionOptions {
    * Makes the request for what lies behind a cursor. Default: the same request with a `Range` header; of a server that
    * sends everything nevertheless, what was read is passed over.
    */
-  resume?: (cursor: number) => RequestInfo | URL | Promise<RequestInfo | URL>;
+  resume?: (cursor: number) => string | URL | Request | Promise<string | URL | Request>;
   /** The most bytes of a frame, 9 or more; a larger one ends the source with `BUFFER_FULL`. Default 1 MiB. */
   maxFrameBytes?: number;
   /** The most bytes of one replica's stream, which comes as one part. Default 64 MiB. */
@@ -52,7 +52,7 @@ const LINKED = IDENTIFIED | TIMED;
  * ```
  */
 export function fetchDeltas(
-  input: RequestInfo | URL | Response,
+  input: string | URL | Request | Response,
   options: FetchOptions = {},
 ): DeltaSource {
   const { from = 0, maxStreamBytes = MAX_STREAM_BYTES, init, resume, reconnect } = options;
@@ -76,7 +76,7 @@ export function fetchDeltas(
         return given;
       }
       const behind = offset > 0 && resume !== undefined ? await resume(offset) : undefined;
-      const request = new Request(behind ?? (input as RequestInfo | URL), init);
+      const request = new Request(behind ?? (input as string | URL | Request), init);
       if (offset > 0 && resume === undefined) {
         request.headers.set("Range", `bytes=${offset}-`);
       }

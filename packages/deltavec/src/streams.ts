@@ -9,6 +9,7 @@ export {
   type BroadcastTarget,
   broadcast,
   broadcastDeltas,
+  type Channel,
 } from "./broadcast.ts";
 export { type DecodeOptions, decodeDeltas, type EncodeOptions, encodeDeltas } from "./codec.ts";
 export {

@@ -531,6 +531,33 @@ test("frames of a replica that are broken are refused as one, with their number"
   }
 });
 
+test("frames that are broken: all before the first is applied, and the rest of them is passed over or not read", async () => {
+  const frames = encodeDeltas([create("a"), create("b"), create("c")]);
+  frames[frames.length - 1]! ^= 1;
+  for (const onError of ["stop", "skip"] as const) {
+    const db = newDb();
+    const skipped: SkippedDelta[] = [];
+    const processor = new DeltaStreamProcessor(db);
+    const done = processor.streamDeltas([create("x"), frames, create("y")], {
+      onError,
+      onSkip: (delta) => skipped.push(delta),
+    });
+    if (onError === "stop") {
+      const { code, index } = await rejection(done);
+      assert.deepEqual([code, index], ["CORRUPT_DATA", 3]);
+      assert.deepEqual([...db.ids()].sort(), ["a", "b", "x"]);
+      assert.equal(processor.cursor, 3);
+    } else {
+      assert.equal(await done, 4);
+      assert.deepEqual(
+        skipped.map(({ index, code }) => [index, code]),
+        [[3, "CORRUPT_DATA"]],
+      );
+      assert.equal(processor.cursor, 5);
+    }
+  }
+});
+
 test("frames of a replica need a database that merges", async () => {
   const other = newDb();
   other.applyDelta(create("a"));
