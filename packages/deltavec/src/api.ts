@@ -54,6 +54,7 @@ export type {
   Scalar,
   SearchOptions,
   SearchResult,
+  VectorBlock,
   VectorDelta,
   WasmMemory,
   WasmModule,

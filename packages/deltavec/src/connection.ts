@@ -319,6 +319,7 @@ export class Connection {
   /** Lets calls made before come to their end, then closes the database and ends the worker. */
   close(): Promise<void> {
     if (this.#closing === undefined) {
+      this.#subscriptions.clear();
       this.#closing = this.#close();
     }
     return this.#closing;

@@ -1,6 +1,7 @@
 import { type Connection, freezeEvent, Scope } from "./connection.ts";
 import { DeltaVectorDB } from "./database.ts";
 import { describe, invalid, requireSignal } from "./errors.ts";
+import { filterText } from "./filter.ts";
 import { Listeners } from "./listeners.ts";
 import type { Question, Readers } from "./readers.ts";
 import { type CallOptions, LOCAL_ONLY, type RemoteDeltaVectorDB } from "./remote.ts";
@@ -21,6 +22,7 @@ import type {
   SearchResult,
   VectorDelta,
 } from "./types.ts";
+import { requireTarget } from "./views.ts";
 
 /** What all faces of one database share. */
 interface Shared {
@@ -153,6 +155,26 @@ export class RemoteFace
     return this.#scope === undefined ? found : this.#scope.race(found);
   }
 
+  async getVectorInto(id: string, target: Float32Array): Promise<boolean> {
+    const { dimensions } = this.options;
+    requireTarget(target, dimensions, undefined);
+    const vector = await this.#route<Float32Array | null>("getVector", [id]);
+    if (vector !== null) {
+      requireTarget(target, dimensions, undefined); // it may have been transferred meanwhile
+      target.set(vector);
+    }
+    return vector !== null;
+  }
+
+  writable(options?: WritableOptions): WritableStream<VectorDelta | Uint8Array> {
+    this.#connection.check(this.#scope);
+    return openWritable(this, options);
+  }
+
+  readable(options?: FollowOptions): ReadableStream<DeltaEvent> {
+    return openReadable(this.deltas(options));
+  }
+
   async getDeltaChain(id: string): Promise<DeltaChain> {
     const chain = await this.#route<DeltaChain>("getDeltaChain", [id]);
     chain.deltas.forEach(freezeEvent);
@@ -174,15 +196,6 @@ export class RemoteFace
       args = [rest];
     }
     return new RemoteIterator(this.#connection, "deltas", args, this.#scope, signal, freezeEvent);
-  }
-
-  writable(options?: WritableOptions): WritableStream<VectorDelta | Uint8Array> {
-    this.#connection.check(this.#scope);
-    return openWritable(this as unknown as RemoteDeltaVectorDB, options);
-  }
-
-  readable(options?: FollowOptions): ReadableStream<DeltaEvent> {
-    return openReadable(this.deltas(options));
   }
 
   async onDelta(callback: DeltaListener, options?: FeedOptions): Promise<() => void> {
@@ -260,6 +273,10 @@ export class RemoteFace
       return undefined;
     }
     const { filter, ...rest } = options;
+    this.#connection.check(this.#scope);
+    if (filter !== undefined && typeof filter !== "function") {
+      filterText(filter, "options.filter"); // what is wrong may be what cannot be posted
+    }
     return typeof filter === "function"
       ? new RemoteFilter(this.#connection, this.#scope, filter, rest, this.options.hnswEfSearch)
       : undefined;

@@ -5,6 +5,7 @@ import { WriterGate } from "./gate.ts";
 import { load, loadedModule } from "./module.ts";
 import { requireSharedMemory } from "./platform.ts";
 import { serveReader } from "./reader.ts";
+import { relaxShared } from "./relaxed.ts";
 import { LOCAL_ONLY } from "./remote.ts";
 import {
   type Answer,
@@ -112,6 +113,7 @@ async function sharedModule(
 ): Promise<Uint8Array<ArrayBuffer>> {
   requireSharedMemory();
   const bytes = sharedBuild(await ownModule());
+  relaxShared(sharedBuild);
   if (bytes === undefined) {
     throw new DeltaError("CORRUPT_DATA", "the module has no memory that could be shared");
   }

@@ -41,12 +41,13 @@ export interface CallOptions {
 }
 
 /** What comes back from behind a bridge for what a method returns. */
-type Bridged<Result> = Result extends
+type Bridged<Result> = [Result] extends [
   | AsyncIterableIterator<unknown, unknown, unknown>
-  | ReadableStream
-  | WritableStream<never>
+  | ReadableStream<unknown>
+  | WritableStream<never>,
+]
   ? Result
-  : Result extends IterableIterator<infer Item>
+  : [Result] extends [IterableIterator<infer Item>]
     ? AsyncIterableIterator<Item, undefined, void>
     : Promise<Awaited<Result>>;
 

@@ -1,7 +1,7 @@
 import type { DeltaDBOptions } from "../../src/types.ts";
 import { check, fails, same } from "./check.ts";
 import { create, dense, offset, remove, scale, sparse } from "./deltas.ts";
-import type { Bench, Face } from "./face.ts";
+import { type Bench, type Face, listed } from "./face.ts";
 
 /** Capacity, digests, statistics, the clock, closing. */
 export function lifecycle({ test, open }: Bench): void {
@@ -35,7 +35,7 @@ export function lifecycle({ test, open }: Bench): void {
       await db.applyDelta(create("b", i));
     }
     await db.applyDeltas([remove("a"), create("c", 7)]);
-    same([...(await db.ids())].sort(), ["b", "c"]);
+    same((await listed(db)).sort(), ["b", "c"]);
     same((await db.search(Float32Array.of(1), 5)).length, 2, "number of hits");
   });
 
@@ -181,7 +181,7 @@ export function lifecycle({ test, open }: Bench): void {
     ["getVector", (db) => db.getVector("a")],
     ["getMetadata", (db) => db.getMetadata("a")],
     ["has", (db) => db.has("a")],
-    ["ids", (db) => db.ids()],
+    ["ids", listed],
     ["size", (db) => db.size],
     ["search", (db) => db.search(Float32Array.of(1), 1)],
     ["search with options", (db) => db.search(Float32Array.of(1), 1, { exact: true })],
