@@ -55,7 +55,7 @@ const common: BuildOptions = {
 };
 await build({
   ...common,
-  entryPoints: ["src/index.ts", "src/slim.ts", "src/pool.ts"],
+  entryPoints: ["src/index.ts", "src/slim.ts", "src/pool.ts", "src/channel-entry.ts"],
   splitting: true,
   chunkNames: "shared-[hash]",
 });
@@ -90,7 +90,9 @@ const declarations = new Map(
     .filter((name) => name.endsWith(".d.ts"))
     .map((name) => [name, readFileSync(join(dist, name), "utf8")]),
 );
-const used = new Set(["index.d.ts", "slim.d.ts", "pool.d.ts", "worker.d.ts"]);
+const used = new Set([
+  ...["index.d.ts", "slim.d.ts", "pool.d.ts", "channel-entry.d.ts", "worker.d.ts"],
+]);
 for (const name of used) {
   // The compiler leaves the names of sources in declarations.
   const text = (declarations.get(name) ?? "").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');

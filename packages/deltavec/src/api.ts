@@ -1,7 +1,13 @@
 export { DeltaVectorDB } from "./database.ts";
 export { diff } from "./diff.ts";
 export { DeltaError, type DeltaErrorCode, type DeltaErrorDetails } from "./errors.ts";
-export type { CallOptions, ConnectOptions, RemoteDeltaVectorDB, WorkerLike } from "./remote.ts";
+export type {
+  CallOptions,
+  ConnectOptions,
+  RemoteChannelOptions,
+  RemoteDeltaVectorDB,
+  WorkerLike,
+} from "./remote.ts";
 export type {
   ChainDelta,
   CompactionStats,

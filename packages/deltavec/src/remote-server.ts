@@ -1,3 +1,4 @@
+import { type ChannelErrorPolicy, type ChannelHandle, ChannelServer } from "./channel.ts";
 import { type Backstage, backstage, DeltaVectorDB } from "./database.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { writeId } from "./frame.ts";
@@ -8,6 +9,7 @@ import {
   CANCEL,
   CANDIDATES,
   type Candidates,
+  CHANNEL,
   CLOSE,
   ERROR,
   EVENT,
@@ -136,6 +138,8 @@ export class Server {
       [FRAMES]: (args: readonly unknown[], _: number, frames: ArrayBuffer | undefined) =>
         this.#applyFrames(args, frames),
       [CANDIDATES]: (args: readonly unknown[], id: number) => this.#candidates(args, id),
+      [CHANNEL]: ([handle, onError]: readonly unknown[], id: number) =>
+        this.#serve(handle as ChannelHandle, onError as ChannelErrorPolicy, id),
       onDelta: ([options]: readonly unknown[], id: number) =>
         this.#subscribe(options as FeedOptions, id),
     });
@@ -326,6 +330,22 @@ export class Server {
     const tell = (event: DeltaEvent): void => this.#answer([EVENT, id, event]);
     const free = this.#db.onDelta(tell, options);
     this.#resources.set(id, { free });
+  }
+
+  /** Applies what comes in by a channel, until it ends or the database is closed. */
+  #serve(handle: ChannelHandle, onError: ChannelErrorPolicy, id: number): void {
+    if (!(handle?.port instanceof MessagePort)) {
+      throw invalid(`a channel must have a port, not ${describe(handle)}`);
+    }
+    const apply = (frames: Uint8Array, count: number): void => {
+      this.#back.applyFrames(frames, count);
+    };
+    const server = new ChannelServer(handle, apply, { onError });
+    this.#resources.set(id, { free: () => server.close() });
+    server.closed.then(
+      () => this.#resources.delete(id),
+      () => this.#resources.delete(id),
+    );
   }
 
   /**
