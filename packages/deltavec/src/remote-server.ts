@@ -204,18 +204,23 @@ export class Server {
     waiting.splice(0, done);
     this.#flush();
     if (this.#held) {
-      this.#tick ??= this.#ticker();
-      this.#tick.port1.postMessage(undefined);
+      this.#later(() => {
+        this.#held = false;
+        this.#run();
+      });
     }
   }
 
-  #ticker(): MessageChannel {
-    const channel = new MessageChannel();
-    channel.port2.onmessage = () => {
-      this.#held = false;
-      this.#run();
-    };
-    return channel;
+  /** Runs something behind the messages that have come in by now. */
+  #later(run: () => void): void {
+    const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => void };
+    if (setImmediate !== undefined) {
+      setImmediate(run); // on Node a port may have its messages before those of others
+      return;
+    }
+    this.#tick ??= new MessageChannel();
+    this.#tick.port2.onmessage = run;
+    this.#tick.port1.postMessage(undefined);
   }
 
   #carryOut({ request, frames }: Waiting): void {
