@@ -1,6 +1,8 @@
 export { DeltaVectorDB } from "./database.ts";
+export { detect, type Features } from "./detect.ts";
 export { diff } from "./diff.ts";
 export { DeltaError, type DeltaErrorCode, type DeltaErrorDetails } from "./errors.ts";
+export { type DeltaPoolOptions, SharedDeltaPool } from "./pool.ts";
 export type {
   CallOptions,
   ConnectOptions,
@@ -8,6 +10,19 @@ export type {
   RemoteDeltaVectorDB,
   WorkerLike,
 } from "./remote.ts";
+export { DeltaStreamProcessor, type DeltaStreamProcessorOptions } from "./stream-processor.ts";
+export type {
+  BatchOptions,
+  DeltaCursor,
+  SkippedDelta,
+  StreamItem,
+  StreamOptions,
+  StreamPart,
+  StreamProgress,
+  StreamSource,
+  StreamTarget,
+  WritableOptions,
+} from "./stream-types.ts";
 export type {
   ChainDelta,
   CompactionStats,
@@ -45,6 +60,7 @@ export type {
   Scalar,
   SearchOptions,
   SearchResult,
+  VectorBlock,
   VectorDelta,
   WasmMemory,
   WasmModule,

@@ -1,30 +1,39 @@
 import { Connection } from "./connection.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
+import { GATE_WORDS, MAX_READERS } from "./gate.ts";
 import { load, moduleSoFar } from "./module.ts";
 import { resolve } from "./options.ts";
-import type { ConnectOptions, RemoteDeltaVectorDB } from "./remote.ts";
+import { requireSharedMemory } from "./platform.ts";
+import type { ReaderStart } from "./reader.ts";
+import { Readers } from "./readers.ts";
+import type { ConnectOptions, RemoteDeltaVectorDB, WorkerLike } from "./remote.ts";
 import { RemoteFace } from "./remote-face.ts";
-import { type OpenMessage, PROTOCOL } from "./remote-protocol.ts";
+import { type OpenMessage, PROTOCOL, type ReaderMessage } from "./remote-protocol.ts";
 import { cannotLoad, onDeath, startWorker } from "./worker-host.ts";
 
 /** `DeltaVectorDB.connect`. */
 export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorDB> {
   const options = resolve(given);
-  const { worker: kind, name = "deltavec", now: clock, onError } = given;
+  const { worker: kind, name = "deltavec", now: clock, onError, readers: count = 0 } = given;
   if (typeof name !== "string") {
     throw invalid(`option name must be a string, not ${describe(name)}`);
   }
-  const module = await moduleSoFar();
+  const gate = makeGate(count, kind);
+  const module = gate === undefined ? await moduleSoFar() : undefined;
   const worker = startWorker(kind, name);
   const { port1, port2 } = new MessageChannel();
   const connection = new Connection({
     port: port1,
-    terminate: () => worker.terminate(),
+    terminate: () => {
+      readers?.close();
+      return worker.terminate();
+    },
     form: { compression: options.compression, grid: options.precision?.grid ?? 0 },
     name,
     clock,
     onError,
   });
+  const readers = gate && new Readers(gate, options.dimensions);
   let open = false;
   onDeath(worker, ({ why, cause, unloaded }) => {
     if (!open && unloaded) {
@@ -45,7 +54,7 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
     module,
     options,
     clock: clock !== undefined,
-    shared: false,
+    gate,
   };
   const opened = connection.opened();
   try {
@@ -58,8 +67,14 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
       // Where modules cannot be posted the worker loads its own.
       worker.postMessage({ ...message, module: undefined }, [port2] as never[]);
     }
-    const { module: loaded } = await opened;
+    const { module: loaded, image } = await opened;
     open = true;
+    if (readers !== undefined && image !== undefined && gate !== undefined) {
+      await openReaders(readers, count, (reader) => ({
+        worker: startWorker(kind, `${name} reader ${reader}`),
+        start: { ...image, options, gate, reader },
+      }));
+    }
     if (loaded !== undefined) {
       await load(() => loaded);
     }
@@ -70,5 +85,42 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
     );
     throw error;
   }
-  return RemoteFace.of(connection, options, name);
+  return RemoteFace.of(connection, options, name, readers);
+}
+
+/** Makes the gate that as many readers as wanted share with the database; none for none. */
+function makeGate(count: unknown, kind: ConnectOptions["worker"]): Int32Array | undefined {
+  if (!Number.isInteger(count) || (count as number) < 0 || (count as number) > MAX_READERS) {
+    throw invalid(
+      `option readers must be a whole number from 0 to ${MAX_READERS}, not ${describe(count)}`,
+    );
+  }
+  if (count === 0) {
+    return undefined;
+  }
+  requireSharedMemory();
+  if (typeof kind === "object" && !(kind instanceof URL)) {
+    throw invalid(
+      "option readers needs more workers than one: give option worker a URL or a function",
+    );
+  }
+  return new Int32Array(new SharedArrayBuffer(4 * GATE_WORDS));
+}
+
+/** Starts readers, all at a time. */
+async function openReaders(
+  readers: Readers,
+  count: number,
+  make: (reader: number) => { readonly worker: WorkerLike; readonly start: ReaderStart },
+): Promise<void> {
+  const all = Array.from({ length: count }, (_, i) => {
+    const { worker, start } = make(i);
+    const { port1, port2 } = new MessageChannel();
+    const ready = readers.add(i, worker, port1);
+    worker.postMessage({ deltavec: PROTOCOL, port: port2, reader: start } satisfies ReaderMessage, [
+      port2,
+    ] as never[]);
+    return ready;
+  });
+  await Promise.all(all);
 }

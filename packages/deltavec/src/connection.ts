@@ -42,6 +42,16 @@ export class Scope {
     };
   }
 
+  /** Waits, but not longer than until the signal is aborted: then it rejects with its reason. */
+  race<T>(result: Promise<T>): Promise<T> {
+    const { signal } = this;
+    return new Promise((resolve, reject) => {
+      const abort = (): void => reject(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      result.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    });
+  }
+
   /** @internal Notes that a call is on its way. */
   add(id: number): void {
     if (this.#calls.size === 0) {
@@ -106,6 +116,7 @@ export class Connection {
   #refusal: (() => DeltaError) | undefined;
   #closing: Promise<void> | undefined;
   readonly #attached = new Set<WeakRef<Abortable>>();
+  #settled: Promise<void> | undefined;
   /** Ends what iterators that nobody holds any more have left in the worker. */
   readonly #registry = new FinalizationRegistry<number>((id) => this.cancel(id, undefined));
 
@@ -177,9 +188,28 @@ export class Connection {
 
   /** Makes a call whose answer is all that is wanted. */
   call<T>(method: string, args: readonly unknown[], scope?: Scope): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.send(method, args, scope, resolve, reject);
-    });
+    return this.#noted(
+      new Promise<T>((resolve, reject) => {
+        this.send(method, args, scope, resolve, reject);
+      }),
+    );
+  }
+
+  /** Waits until the calls made so far by {@link call} and {@link write} are done; undefined if they are. */
+  get settled(): Promise<void> | undefined {
+    return this.#settled;
+  }
+
+  #noted<T>(call: Promise<T>): Promise<T> {
+    // Calls are carried out in order, so the last one tells of all.
+    const done = (): void => {
+      if (this.#settled === settled) {
+        this.#settled = undefined;
+      }
+    };
+    const settled = call.then(done, done);
+    this.#settled = settled;
+    return call;
   }
 
   /**
@@ -188,6 +218,10 @@ export class Connection {
    * @param one - whether it is a single delta, no batch
    */
   write<T>(deltas: readonly VectorDelta[], one: boolean, scope?: Scope): Promise<T> {
+    return this.#noted(this.#write(deltas, one, scope));
+  }
+
+  #write<T>(deltas: readonly VectorDelta[], one: boolean, scope: Scope | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.check(scope);
       const block = this.#block;

@@ -15,6 +15,7 @@
  * - `UNSUPPORTED_VERSION`: bytes or a module come from a release that this one does not know.
  * - `CLOSED`: the database was closed, refuses work after an internal fault, or `init` was not awaited.
  * - `UNSUPPORTED_PLATFORM`: the engine, or the page's security policy, lacks something deltavec needs.
+ * - `DISCONNECTED`: a connection that deltas come by failed or was lost, and could not be made again.
  */
 export type DeltaErrorCode =
   | "INVALID_ARGUMENT"
@@ -30,7 +31,8 @@ export type DeltaErrorCode =
   | "CORRUPT_DATA"
   | "UNSUPPORTED_VERSION"
   | "CLOSED"
-  | "UNSUPPORTED_PLATFORM";
+  | "UNSUPPORTED_PLATFORM"
+  | "DISCONNECTED";
 
 /** What a {@link DeltaError} may carry besides code and message. */
 export interface DeltaErrorDetails {
@@ -112,4 +114,11 @@ export function describe(value: unknown): string {
 /** Quotes a text for a message, cut to 64 characters. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
+}
+
+/** Checks what should be an AbortSignal, or nothing. */
+export function requireSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`);
+  }
 }

@@ -1,4 +1,4 @@
-import { describe, invalid } from "./errors.ts";
+import { describe, invalid, requireSignal } from "./errors.ts";
 import type {
   DeltaEvent,
   DeltaEventListener,
@@ -78,13 +78,6 @@ export class Listeners<Target> {
       this.#event = Object.freeze({ type: "delta", detail, target, currentTarget: target });
     }
     return this.#event;
-  }
-}
-
-/** Checks what should be an AbortSignal, or nothing. */
-export function requireSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`);
   }
 }
 

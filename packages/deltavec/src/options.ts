@@ -1,4 +1,6 @@
 import { describe, invalid } from "./errors.ts";
+import type { OpenOptions } from "./instance.ts";
+import { reservedBytes } from "./reserve.ts";
 import type {
   DeltaAutoCompact,
   DeltaDBOptions,
@@ -44,6 +46,8 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
     keepFloats,
     idleRepair: flag("idleRepair", options.idleRepair),
     recallSampleRate: share("recallSampleRate", options.recallSampleRate ?? 0),
+    reserve: flag("reserve", options.reserve, false),
+    debug: flag("debug", options.debug, false),
     replicaId: replica(options.replicaId),
   });
   if (resolved.autoCompact !== null && !resolved.history) {
@@ -61,6 +65,16 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
     }
   }
   return resolved;
+}
+
+/** Returns what the module is opened with. */
+export function openOptions(options: ResolvedDeltaDBOptions): OpenOptions {
+  return {
+    ...options,
+    metric: METRICS.indexOf(options.metric),
+    quantization: QUANTIZATIONS.indexOf(options.quantization),
+    reservedBytes: options.reserve ? reservedBytes(options) : 0,
+  };
 }
 
 function whole(name: string, value: number): number {

@@ -1,9 +1,10 @@
 import type { ChannelHandle, DeltaChannel, makeChannel } from "./channel.ts";
 import { type Connection, freezeEvent, Scope } from "./connection.ts";
 import { DeltaVectorDB } from "./database.ts";
-import { describe, invalid } from "./errors.ts";
+import { describe, invalid, requireSignal } from "./errors.ts";
 import { filterText } from "./filter.ts";
-import { Listeners, requireSignal } from "./listeners.ts";
+import { Listeners } from "./listeners.ts";
+import type { Question, Readers } from "./readers.ts";
 import {
   type CallOptions,
   LOCAL_ONLY,
@@ -12,6 +13,8 @@ import {
 } from "./remote.ts";
 import { RemoteIterator } from "./remote-feed.ts";
 import { RemoteFilter } from "./remote-filter.ts";
+import { openReadable, openWritable } from "./stream-doors.ts";
+import type { WritableOptions } from "./stream-types.ts";
 import type {
   DeltaChain,
   DeltaEvent,
@@ -25,12 +28,14 @@ import type {
   SearchResult,
   VectorDelta,
 } from "./types.ts";
+import { requireTarget } from "./views.ts";
 
 /** What all faces of one database share. */
 interface Shared {
   readonly connection: Connection;
   readonly options: ResolvedDeltaDBOptions;
   readonly name: string;
+  readonly readers: Readers | undefined;
   listeners: Listeners<RemoteDeltaVectorDB>;
   /** What the subscription of the listener that was added last waits for. */
   ready: Promise<void>;
@@ -61,8 +66,9 @@ export class RemoteFace
     connection: Connection,
     options: ResolvedDeltaDBOptions,
     name: string,
+    readers: Readers | undefined,
   ): RemoteDeltaVectorDB {
-    const shared: Partial<Shared> = { connection, options, name };
+    const shared: Partial<Shared> = { connection, options, name, readers };
     const face = new RemoteFace(shared as Shared, undefined) as unknown as RemoteDeltaVectorDB;
     shared.listeners = new Listeners(face, (listener) => {
       const { ready, end } = connection.subscribe(listener, undefined);
@@ -102,6 +108,10 @@ export class RemoteFace
     return this.#shared.options;
   }
 
+  get readers(): number {
+    return this.#shared.readers?.count ?? 0;
+  }
+
   applyDelta(delta: VectorDelta): Promise<string> {
     return this.#connection.write([delta], true, this.#scope);
   }
@@ -114,9 +124,15 @@ export class RemoteFace
 
   async search(query: Float32Array, k: number, options?: SearchOptions): Promise<SearchResult[]> {
     const filter = this.#filter(options);
-    return filter === undefined
-      ? this.#route("search", options === undefined ? [query, k] : [query, k, options])
-      : filter.one(query, k);
+    if (filter !== undefined) {
+      return filter.one(query, k);
+    }
+    const question = this.#shared.readers?.question(query, false, k, options);
+    if (question === undefined) {
+      return this.#route("search", options === undefined ? [query, k] : [query, k, options]);
+    }
+    const found = await this.#ask(question);
+    return found?.[0] ?? this.#route("search", [question.rows, k, question.options]);
   }
 
   async searchBatch(
@@ -125,9 +141,44 @@ export class RemoteFace
     options?: SearchOptions,
   ): Promise<SearchResult[][]> {
     const filter = this.#filter(options);
-    return filter === undefined
-      ? this.#route("searchBatch", options === undefined ? [queries, k] : [queries, k, options])
-      : filter.batch(queries, k, this.options.dimensions);
+    if (filter !== undefined) {
+      return filter.batch(queries, k, this.options.dimensions);
+    }
+    const question = this.#shared.readers?.question(queries, true, k, options);
+    if (question === undefined) {
+      const args = options === undefined ? [queries, k] : [queries, k, options];
+      return this.#route("searchBatch", args);
+    }
+    const found = await this.#ask(question);
+    return found ?? this.#route("searchBatch", [question.rows, k, question.options]);
+  }
+
+  /** Lets readers search, after the calls that were made before. Returns undefined if the database itself is to be asked. */
+  #ask(question: Question): Promise<SearchResult[][] | undefined> {
+    const { connection, readers } = this.#shared;
+    connection.check(this.#scope);
+    const found = Promise.resolve(readers?.search(question, connection.settled));
+    return this.#scope === undefined ? found : this.#scope.race(found);
+  }
+
+  async getVectorInto(id: string, target: Float32Array): Promise<boolean> {
+    const { dimensions } = this.options;
+    requireTarget(target, dimensions, undefined);
+    const vector = await this.#route<Float32Array | null>("getVector", [id]);
+    if (vector !== null) {
+      requireTarget(target, dimensions, undefined); // it may have been transferred meanwhile
+      target.set(vector);
+    }
+    return vector !== null;
+  }
+
+  writable(options?: WritableOptions): WritableStream<VectorDelta | Uint8Array> {
+    this.#connection.check(this.#scope);
+    return openWritable(this, options);
+  }
+
+  readable(options?: FollowOptions): ReadableStream<DeltaEvent> {
+    return openReadable(this.deltas(options));
   }
 
   async getDeltaChain(id: string): Promise<DeltaChain> {

@@ -1,4 +1,6 @@
 import { DeltaError, type DeltaErrorCode, describe } from "./errors.ts";
+import type { Image } from "./instance.ts";
+import type { ReaderStart } from "./reader.ts";
 import type { ResolvedDeltaDBOptions } from "./types.ts";
 
 /** Both sides must be of one release: they share the form of messages, not only the interface. */
@@ -14,14 +16,30 @@ export interface OpenMessage {
   readonly options: ResolvedDeltaDBOptions;
   /** Whether calls bring the time with them; else the worker has its own clock. */
   readonly clock: boolean;
-  /** Whether the database is to live in shared memory. */
-  readonly shared: boolean;
+  /** The gate of readers. With it the database lives in shared memory. */
+  readonly gate: Int32Array | undefined;
 }
 
 /** What the worker answers to {@link OpenMessage}, as the result of call {@link OPENING}. */
 export interface Opened {
   /** The module, if the worker loaded it itself. */
   readonly module: WebAssembly.Module | undefined;
+  /** What readers look at, if the database lives in shared memory. */
+  readonly image: OpenedImage | undefined;
+}
+
+/** A database in shared memory. */
+export interface OpenedImage extends Image {
+  /** The shared build. */
+  readonly module: WebAssembly.Module;
+}
+
+/** The first message to a worker that is to be a reader. */
+export interface ReaderMessage {
+  /** {@link PROTOCOL}. */
+  readonly deltavec: number;
+  readonly port: MessagePort;
+  readonly reader: ReaderStart;
 }
 
 /** The number that the opening has among the calls. */

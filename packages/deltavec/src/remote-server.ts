@@ -2,7 +2,11 @@ import { type ChannelErrorPolicy, type ChannelHandle, ChannelServer } from "./ch
 import { type Backstage, backstage, DeltaVectorDB } from "./database.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { writeId } from "./frame.ts";
+import { WriterGate } from "./gate.ts";
 import { load, loadedModule } from "./module.ts";
+import { requireSharedMemory } from "./platform.ts";
+import { serveReader } from "./reader.ts";
+import { relaxShared } from "./relaxed.ts";
 import { LOCAL_ONLY } from "./remote.ts";
 import {
   type Answer,
@@ -22,9 +26,11 @@ import {
   type Page,
   PROTOCOL,
   RESULT,
+  type ReaderMessage,
   type Request,
   type Requests,
 } from "./remote-protocol.ts";
+import { sharedBuild } from "./shared-build.ts";
 import type {
   DeltaDBOptions,
   DeltaEvent,
@@ -58,8 +64,14 @@ export async function open(
   message: unknown,
   ownModule: () => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<void> {
-  const { deltavec, port, module, options, clock } = (message ?? {}) as Partial<OpenMessage>;
+  const { deltavec, port, module, options, clock, gate, reader } = (message ?? {}) as Partial<
+    OpenMessage & ReaderMessage
+  >;
   if (deltavec === undefined || !(port instanceof MessagePort)) {
+    return;
+  }
+  if (reader !== undefined && deltavec === PROTOCOL) {
+    serveReader(reader, port);
     return;
   }
   try {
@@ -69,24 +81,45 @@ export async function open(
         "the database's worker runs another release of deltavec than the caller",
       );
     }
-    await load(() => module ?? ownModule());
+    await load(() => (gate === undefined ? (module ?? ownModule()) : sharedModule(ownModule)));
     let time: unknown;
     const all: DeltaDBOptions = {
       ...options,
       ...(clock ? { now: () => time as number } : {}),
     };
-    new Server(port, new DeltaVectorDB(all), (now) => {
+    const db = new DeltaVectorDB(all);
+    new Server(port, db, (now) => {
       time = now;
     });
     const answer = (opened: Opened): void => port.postMessage([[RESULT, OPENING, opened]]);
+    if (gate !== undefined) {
+      const { instance } = backstage(db);
+      const { memory, root } = instance;
+      instance.gate = new WriterGate(gate);
+      answer({ module: undefined, image: { module: loadedModule(), memory, root } });
+      return;
+    }
     try {
-      answer({ module: module === undefined ? loadedModule() : undefined });
+      answer({ module: module === undefined ? loadedModule() : undefined, image: undefined });
     } catch {
-      answer({ module: undefined }); // modules cannot be posted everywhere
+      answer({ module: undefined, image: undefined }); // modules cannot be posted everywhere
     }
   } catch (error) {
     port.postMessage([[ERROR, OPENING, encodeError(error)]]);
   }
+}
+
+/** Returns the shared build of the worker's own module. */
+async function sharedModule(
+  ownModule: () => Promise<Uint8Array<ArrayBuffer>>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  requireSharedMemory();
+  const bytes = sharedBuild(await ownModule());
+  relaxShared(sharedBuild);
+  if (bytes === undefined) {
+    throw new DeltaError("CORRUPT_DATA", "the module has no memory that could be shared");
+  }
+  return bytes;
 }
 
 /** What a call has left behind. */

@@ -33,6 +33,12 @@ export interface ConnectOptions extends DeltaDBOptions {
   worker?: true | WorkerLike | URL | string | (() => WorkerLike);
   /** What the worker is called in error messages, and where one can name it, in developer tools. Default `deltavec`. */
   name?: string;
+  /**
+   * How many more workers are to search the same index, in shared memory, while the first one writes: 0 to 64. Searches and
+   * batches go to them; a search sees every write whose call was made before it. Needs shared memory (see `detect`): in a
+   * page, cross-origin isolation. Default 0.
+   */
+  readers?: number;
 }
 
 /** How a face of a remote database calls. */
@@ -48,12 +54,15 @@ export interface RemoteChannelOptions extends ChannelOptions, DeltaChannelOption
 }
 
 /** What comes back from behind a bridge for what a method returns. */
-type Bridged<Result> =
-  Result extends AsyncIterableIterator<unknown, unknown, unknown>
-    ? Result
-    : Result extends IterableIterator<infer Item>
-      ? AsyncIterableIterator<Item, undefined, void>
-      : Promise<Awaited<Result>>;
+type Bridged<Result> = [Result] extends [
+  | AsyncIterableIterator<unknown, unknown, unknown>
+  | ReadableStream<unknown>
+  | WritableStream<never>,
+]
+  ? Result
+  : [Result] extends [IterableIterator<infer Item>]
+    ? AsyncIterableIterator<Item, undefined, void>
+    : Promise<Awaited<Result>>;
 
 /** Members that are not as the rule has them, and those that cannot be bridged. */
 type Apart =
@@ -90,6 +99,9 @@ type BridgedDatabase = {
 export interface RemoteDeltaVectorDB extends BridgedDatabase {
   /** The options that the database runs with, defaults filled in. */
   readonly options: ResolvedDeltaDBOptions;
+
+  /** How many readers there are. One whose worker has died is missing; the others do its work. */
+  readonly readers: number;
 
   /** As `DeltaVectorDB.addEventListener`; deltas come once the promise is fulfilled. */
   addEventListener(

@@ -7,9 +7,9 @@ import {
   type DeltaOperation,
   DeltaVectorDB,
   init,
+  SharedDeltaPool,
   type VectorDelta,
 } from "deltavec";
-import { SharedDeltaPool } from "deltavec/pool";
 import fc from "fast-check";
 import { anyDeltas } from "./support/any-delta.ts";
 import { readFrames } from "./support/frames.ts";

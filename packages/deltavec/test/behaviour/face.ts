@@ -15,6 +15,7 @@ import type {
   RepairStats,
   SearchOptions,
   SearchResult,
+  VectorBlock,
   VectorDelta,
 } from "../../src/types.ts";
 
@@ -55,6 +56,11 @@ export interface Face {
   close(): Awaitable<void>;
   /** Only where the face is beside the database. */
   getVectorView?(id: string): Float32Array | null;
+  getVectorPtr?(id: string): number;
+  getMemory?(): { readonly buffer: ArrayBufferLike };
+  getDimensions(): Awaitable<number>;
+  getVectorInto(id: string, target: Float32Array): Awaitable<boolean>;
+  getVectors(ids: readonly string[]): Awaitable<VectorBlock>;
   onDelta(callback: (delta: DeltaEvent) => void, options?: FeedOptions): Awaitable<() => void>;
   deltas(options?: FollowOptions): AsyncIterableIterator<DeltaEvent, undefined, void>;
   addEventListener(

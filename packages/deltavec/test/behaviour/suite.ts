@@ -1,5 +1,6 @@
 import { atOnce } from "./at-once.ts";
 import { badInput } from "./bad-input.ts";
+import { copies } from "./copies.ts";
 import type { Bench, Face, Harness, Open } from "./face.ts";
 import { feeds } from "./feeds.ts";
 import { filters } from "./filters.ts";
@@ -69,6 +70,7 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
     atOnce(bench);
   }
   garbage(bench, runs);
+  copies(bench);
   search(bench);
   searchOptions(bench, typed);
   filters(bench, runs, typed);

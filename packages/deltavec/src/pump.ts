@@ -1,0 +1,205 @@
+import { Batcher, batchLimits } from "./batcher.ts";
+import { decodeDeltas } from "./codec.ts";
+import { describe, invalid, requireSignal } from "./errors.ts";
+import { spans } from "./frame-cutter.ts";
+import type {
+  DeltaCursor,
+  StreamItem,
+  StreamOptions,
+  StreamPart,
+  StreamSource,
+  StreamTarget,
+} from "./stream-types.ts";
+import { isPromise } from "./tasks.ts";
+import type { VectorDelta } from "./types.ts";
+
+/**
+ * Applies all that a source brings: what `DeltaStreamProcessor.streamDeltas` does.
+ *
+ * @param target - where deltas go
+ * @param poolSize - the most bytes of a batch
+ * @param source - what brings deltas
+ * @param options - as given
+ * @param onCursor - told of each new place
+ * @returns how many deltas were applied
+ */
+export async function pump(
+  target: StreamTarget,
+  poolSize: number,
+  source: StreamSource,
+  options: StreamOptions,
+  onCursor: (cursor: DeltaCursor) => void,
+): Promise<number> {
+  const limits = batchLimits(options, poolSize);
+  const { signal, cursor: begin } = options;
+  requireSignal(signal);
+  if (begin !== undefined) {
+    requireCursor("option cursor", begin);
+    onCursor(begin);
+  }
+  signal?.throwIfAborted();
+
+  let stopped: { readonly error: unknown } | undefined;
+  let wake: ((error: unknown) => void) | undefined;
+  const stop = (error: unknown): void => {
+    stopped ??= { error };
+    void batcher.abort();
+    wake?.(error);
+  };
+  const onAbort = (): void => stop(signal?.reason);
+  const batcher = new Batcher(target, limits, onCursor, stop);
+  const intake = new Intake(batcher, typeof begin === "number" ? begin : 0);
+
+  const iterator = iteratorOf(source);
+  signal?.addEventListener("abort", onAbort);
+  let open = true;
+  try {
+    for (;;) {
+      let result: IteratorResult<StreamItem, unknown>;
+      open = false; // an iterator that throws has ended
+      try {
+        const next = iterator.next();
+        result = isPromise(next)
+          ? await new Promise((resolve, reject) => {
+              wake = (error) => {
+                open = true;
+                reject(error);
+              };
+              next.then(resolve, reject);
+            })
+          : next;
+      } catch (error) {
+        if (stopped === undefined) {
+          await batcher.flush();
+        }
+        throw error;
+      }
+      if (result.done) {
+        await batcher.flush();
+      } else {
+        open = true;
+        const wait = stopped ?? intake.take(result.value);
+        if (isPromise(wait)) {
+          await wait;
+        }
+      }
+      if (stopped !== undefined) {
+        throw (stopped as { readonly error: unknown }).error;
+      }
+      if (result.done) {
+        return batcher.applied;
+      }
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    if (open) {
+      close(iterator);
+    }
+    await batcher.abort();
+  }
+}
+
+type AnyIterator = AsyncIterator<StreamItem, unknown> | Iterator<StreamItem, unknown>;
+
+function iteratorOf(source: StreamSource): AnyIterator {
+  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = (source ?? {}) as Partial<
+    AsyncIterable<StreamItem> & Iterable<StreamItem>
+  >;
+  const iterator = later?.call(source) ?? now?.call(source);
+  if (iterator === undefined || typeof source === "string") {
+    throw invalid(`the source must be an iterable of deltas, not ${describe(source)}`);
+  }
+  return iterator;
+}
+
+/** Lets a source go, without waiting for one that hangs; what it throws now concerns nobody. */
+function close(iterator: AnyIterator): void {
+  try {
+    const closing: unknown = iterator.return?.();
+    if (isPromise(closing)) {
+      closing.then(undefined, () => undefined);
+    }
+  } catch {
+    // As said.
+  }
+}
+
+/** Takes the items of a source apart. */
+class Intake {
+  readonly #batcher: Batcher;
+  /** So many deltas of a source without cursors were applied before. */
+  readonly #known: number;
+  /** Deltas so far. */
+  #count = 0;
+
+  constructor(batcher: Batcher, known: number) {
+    this.#batcher = batcher;
+    this.#known = known;
+  }
+
+  /** Takes one item; returns what to wait for before the next. */
+  take(item: StreamItem): Promise<void> | undefined {
+    if (isBytes(item)) {
+      return this.#frames(item, undefined, true);
+    }
+    if (isPart(item)) {
+      const { delta, cursor } = item;
+      if (cursor !== undefined) {
+        requireCursor("the cursor of a part", cursor);
+      }
+      return isBytes(delta) ? this.#frames(delta, cursor, false) : this.#one(delta, cursor, false);
+    }
+    return this.#one(item, undefined, true);
+  }
+
+  /**
+   * @param counted - whether the place is the number of deltas
+   */
+  #one(
+    delta: VectorDelta,
+    cursor: DeltaCursor | undefined,
+    counted: boolean,
+  ): Promise<void> | undefined {
+    this.#count++;
+    if (counted && this.#count <= this.#known) {
+      this.#batcher.passOver(1);
+      return undefined;
+    }
+    return this.#batcher.add(delta, counted ? this.#count : cursor);
+  }
+
+  async #frames(
+    bytes: Uint8Array,
+    cursor: DeltaCursor | undefined,
+    counted: boolean,
+  ): Promise<void> {
+    for (const { start, end, count, replicated } of spans(bytes)) {
+      const part = bytes.subarray(start, end);
+      const place = end === bytes.length ? cursor : undefined;
+      if (replicated) {
+        // What is merged once more does nothing, so that none need be passed over.
+        this.#count += count;
+        await this.#batcher.merge(part, count, counted ? this.#count : place);
+      } else {
+        const deltas = decodeDeltas(part);
+        for (const [i, delta] of deltas.entries()) {
+          await this.#one(delta, i === deltas.length - 1 ? place : undefined, counted);
+        }
+      }
+    }
+  }
+}
+
+function isPart(item: StreamItem): item is StreamPart {
+  return (item as Partial<StreamPart> | null)?.delta !== undefined;
+}
+
+function isBytes(item: unknown): item is Uint8Array {
+  return item instanceof Uint8Array;
+}
+
+function requireCursor(name: string, cursor: unknown): void {
+  if (typeof cursor !== "string" && typeof cursor !== "number") {
+    throw invalid(`${name} must be a string or a number, not ${describe(cursor)}`);
+  }
+}
