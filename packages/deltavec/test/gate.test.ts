@@ -1,18 +1,21 @@
 // The gate between one writer and several readers: within one thread, and between threads of Node.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { evict, GATE_WORDS, ReaderGate, WriterGate } from "../src/gate.ts";
-import type { Read, ReadOutcome } from "./support/gate-reader.ts";
+import type { Read } from "./support/gate-reader.ts";
 import type { Write } from "./support/gate-writer.ts";
 
 function words(count = GATE_WORDS): Int32Array {
   return new Int32Array(new SharedArrayBuffer(4 * count));
 }
 
-function worker(name: string): Worker {
-  return new Worker(new URL(`./support/${name}.ts`, import.meta.url));
+/** Starts a worker that ends with the test, however that ends. */
+function start(t: TestContext, name: string): Worker {
+  const worker = new Worker(new URL(`./support/${name}.ts`, import.meta.url));
+  t.after(() => worker.terminate());
+  return worker;
 }
 
 test("a gate for 64 readers takes as many words as it says", () => {
@@ -71,41 +74,36 @@ test("a number is free again for another reader when the one before it has died 
   assert.equal(next.leave(), true);
 });
 
-test("three readers never see what the writer is at, and neither side starves", async () => {
+test("three readers never see what the writer is at, and all of them get through", async (t) => {
   const gate = words();
   const data = words(500);
-  const readers: { thread: Worker; outcome: Promise<[ReadOutcome]> }[] = [];
+  const readers: Promise<unknown[]>[] = [];
   for (const reader of [0, 1, 2]) {
-    const thread = worker("gate-reader");
+    const thread = start(t, "gate-reader");
     const message: Read = { gate, data, reader, until: 5000 };
     thread.postMessage(message);
     await once(thread, "message"); // it has started
-    readers.push({ thread, outcome: once(thread, "message") as Promise<[ReadOutcome]> });
+    readers.push(once(thread, "message"));
   }
-  const writer = worker("gate-writer");
+  const writer = start(t, "gate-writer");
   const message: Write = { gate, data, rounds: 5000 };
   writer.postMessage(message);
   await once(writer, "message");
-  for (const { thread, outcome } of readers) {
-    const [{ torn, evicted, changes }] = await outcome;
-    assert.equal(torn, 0);
-    assert.equal(evicted, 0);
-    assert.ok(changes > 10, `${changes} changes were seen`);
-    await thread.terminate();
+  for (const outcome of readers) {
+    assert.deepEqual(await outcome, [{ torn: 0, evicted: 0 }]);
   }
-  await writer.terminate();
   assert.ok(data.every((value) => value === 5000));
 });
 
-test("a reader that dies inside is evicted, and the writer goes on", async () => {
+test("a reader that dies inside is evicted, and the writer goes on", async (t) => {
   const gate = words();
   const data = words(50);
-  const reader = worker("gate-reader");
+  const reader = start(t, "gate-reader");
   const read: Read = { gate, data, reader: 1, until: -2, hangAt: 10 };
   reader.postMessage(read);
   await once(reader, "message"); // it has started
   await once(reader, "message"); // it is inside
-  const writer = worker("gate-writer");
+  const writer = start(t, "gate-writer");
   const write: Write = { gate, data, rounds: 100 };
   const done = once(writer, "message");
   writer.postMessage(write);
@@ -115,20 +113,18 @@ test("a reader that dies inside is evicted, and the writer goes on", async () =>
   evict(gate, 1);
   await done;
   assert.equal(data[0], 100);
-  await writer.terminate();
 });
 
-test("a reader that stays inside for 10 seconds of waiting is evicted by the writer", async () => {
+test("a reader that stays inside for 10 seconds of waiting is evicted by the writer", async (t) => {
   const gate = words();
   const data = words(50);
   const reader = new ReaderGate(gate, 0);
   reader.enter();
-  const writer = worker("gate-writer");
+  const writer = start(t, "gate-writer");
   const write: Write = { gate, data, rounds: 1 };
-  const start = performance.now();
+  const begin = performance.now();
   writer.postMessage(write);
   await once(writer, "message");
-  assert.ok(performance.now() - start > 9_000);
+  assert.ok(performance.now() - begin > 9_000);
   assert.equal(reader.leave(), false);
-  await writer.terminate();
 });

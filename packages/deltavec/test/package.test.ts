@@ -9,12 +9,12 @@ import { build } from "esbuild";
 import { inFreshProcess, PACKAGE } from "./support/process.ts";
 
 /** Bundles a module text as an application's build does. Returns what is loaded at first: not what is imported later. */
-async function bundled(text: string): Promise<string> {
+async function bundled(text: string, splitting = true): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents: text, resolveDir: PACKAGE },
     bundle: true,
     minify: true,
-    splitting: true,
+    splitting,
     outdir: "/",
     format: "esm",
     target: "es2022",
@@ -65,6 +65,12 @@ test("the module takes at most 45.7 KB gzip", (t) => {
   assert.ok(size <= 45_700, `${size} bytes`);
 });
 
+test("one source takes a bundle a few KB, of which the main entry has none", async (t) => {
+  const size = gzip(await bundled('export { webSocketDeltas } from "deltavec/streams"', false));
+  t.diagnostic(`webSocketDeltas, bundled and minified: ${size} bytes gzip`);
+  assert.ok(size <= 8_000, `${size} bytes`);
+});
+
 test("deltavec/slim does not contain the module", async (t) => {
   const size = gzip(await bundled('export * from "deltavec/slim"'));
   t.diagnostic(`slim, bundled and minified: ${size} bytes gzip`);
@@ -83,11 +89,13 @@ test("the bundled module is the one beside it", async () => {
   assert.equal(same, true);
 });
 
-for (const entry of ["deltavec", "deltavec/slim"]) {
+for (const entry of ["deltavec", "deltavec/slim", "deltavec/streams"]) {
   test(`importing ${entry} and using nothing leaves nothing in a bundle`, async () => {
     assert.equal((await bundled(`import "${entry}"`)).trim(), "");
   });
+}
 
+for (const entry of ["deltavec", "deltavec/slim"]) {
   test(`importing ${entry} touches nothing, and needs nothing of a browser`, async () => {
     const result = await inFreshProcess(`
       const needed = ["WebAssembly", "fetch", "Response", "Blob", "URL", "TextEncoder", "TextDecoder",

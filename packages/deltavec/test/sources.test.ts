@@ -92,6 +92,30 @@ test("a WebSocket that is given is listened to from the call on, and is left ope
   socket.close();
 });
 
+test("a WebSocket that is given and open is asked at once for what lies behind the cursor", async () => {
+  await using server = await serveWebSockets(
+    () => {},
+    feed([[create("a")], [create("b")]], [], false),
+  );
+  const socket = new WebSocket(server.url);
+  await until(() => socket.readyState === WebSocket.OPEN);
+  const parts = await all(webSocketDeltas(socket, { resume, from: "0@0" }));
+  assert.equal(parts.length, 1);
+  assert.deepEqual(server.sockets[0]!.received, ['{"since":"0"}']);
+});
+
+test("what resume throws ends the source", async () => {
+  await using server = await serveWebSockets(() => {});
+  const mine = new Error("mine");
+  const source = webSocketDeltas(server.url, {
+    resume: () => {
+      throw mine;
+    },
+  });
+  assert.equal(await failure(all(source)), mine);
+  await until(() => server.sockets[0]!.closedWith === 1000);
+});
+
 test("a source closes its WebSocket when nobody reads it any more, also while it waits", async () => {
   await using server = await serveWebSockets((socket) => socket.send(json(create("a"))));
   for (const signal of [undefined, new AbortController()]) {
@@ -784,6 +808,11 @@ test("deltas that were compacted away before they were sent are told, and those 
   await done;
   stop();
   close();
+});
+
+test("broadcast needs history, and opens nothing without", () => {
+  const db = newDb({ history: false });
+  assert.throws(() => broadcast(db, "nobody"), { code: "INVALID_ARGUMENT" });
 });
 
 test("what others send is hostile until checked", async () => {

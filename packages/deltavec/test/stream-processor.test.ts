@@ -531,6 +531,33 @@ test("frames of a replica that are broken are refused as one, with their number"
   }
 });
 
+test("frames that are broken: all before the first is applied, and the rest of them is passed over or not read", async () => {
+  const frames = encodeDeltas([create("a"), create("b"), create("c")]);
+  frames[frames.length - 1]! ^= 1;
+  for (const onError of ["stop", "skip"] as const) {
+    const db = newDb();
+    const skipped: SkippedDelta[] = [];
+    const processor = new DeltaStreamProcessor(db);
+    const done = processor.streamDeltas([create("x"), frames, create("y")], {
+      onError,
+      onSkip: (delta) => skipped.push(delta),
+    });
+    if (onError === "stop") {
+      const { code, index } = await rejection(done);
+      assert.deepEqual([code, index], ["CORRUPT_DATA", 3]);
+      assert.deepEqual([...db.ids()].sort(), ["a", "b", "x"]);
+      assert.equal(processor.cursor, 3);
+    } else {
+      assert.equal(await done, 4);
+      assert.deepEqual(
+        skipped.map(({ index, code }) => [index, code]),
+        [[3, "CORRUPT_DATA"]],
+      );
+      assert.equal(processor.cursor, 5);
+    }
+  }
+});
+
 test("frames of a replica need a database that merges", async () => {
   const other = newDb();
   other.applyDelta(create("a"));
@@ -589,4 +616,41 @@ test("wrong arguments are named", async () => {
     assert.equal(error.code, "INVALID_ARGUMENT");
     assert.match(error.message, /source/);
   }
+});
+
+test("subscribers see the deltas of a stream, and may change the database meanwhile", async () => {
+  const db = newDb();
+  const seen: string[] = [];
+  db.onDelta(({ vectorId }) => {
+    seen.push(vectorId);
+    if (vectorId === "v5") {
+      db.applyDelta(create("mine"));
+    }
+  });
+  assert.equal(await new DeltaStreamProcessor(db).streamDeltas(ids(100)), 100);
+  assert.deepEqual(
+    seen.filter((id) => id !== "mine"),
+    ids(100).map(({ vectorId }) => vectorId),
+  );
+  assert.ok(seen.includes("mine"));
+});
+
+test("two streams into one database at the same time do not disturb each other", async () => {
+  const db = newDb();
+  const applied = await Promise.all(
+    [0, 1, 2].map((i) =>
+      new DeltaStreamProcessor(db, 200 * (i + 1)).streamDeltas(later(ids(500, 1000 * i))),
+    ),
+  );
+  assert.deepEqual(applied, [500, 500, 500]);
+  assert.equal(db.size, 1500);
+});
+
+test("a database on a grid takes streams as it takes batches", async () => {
+  const options = { dimensions: 3, precision: { grid: 100 }, now: () => 1_700_000_000_000 };
+  const deltas = story(12, 300);
+  const [one, other] = [new DeltaVectorDB(options), new DeltaVectorDB(options)];
+  one.applyDeltas(deltas);
+  await new DeltaStreamProcessor(other).streamDeltas(deltas);
+  assert.equal(other.stateDigest(), one.stateDigest());
 });

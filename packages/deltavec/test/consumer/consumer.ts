@@ -13,8 +13,11 @@ import {
   type DeltaOrigin,
   type DeltaQuantization,
   type DeltaStats,
+  DeltaStreamProcessor,
   DeltaVectorDB,
+  detect,
   diff,
+  type Features,
   type FilterFunction,
   type IndexReport,
   type IndexStats,
@@ -28,6 +31,18 @@ import {
   type VectorDelta,
 } from "deltavec";
 import { DeltaVectorDB as SlimDB, init as slimInit } from "deltavec/slim";
+import {
+  broadcast,
+  broadcastDeltas,
+  DeltaDecoderStream,
+  DeltaEncoderStream,
+  deltaToJson,
+  encodeDeltas,
+  eventSourceDeltas,
+  fetchDeltas,
+  parseDeltas,
+  webSocketDeltas,
+} from "deltavec/streams";
 
 export async function load(bytes: Uint8Array, source: InitSource): Promise<void> {
   await init();
@@ -135,3 +150,32 @@ export function codeOf(error: unknown): DeltaErrorCode | undefined {
 
 // @ts-expect-error: an operation has a type that is known
 export const wrong: DeltaOperation = { type: "rotate" };
+
+export async function stream(db: DeltaVectorDB, signal: AbortSignal): Promise<number> {
+  const { supported, build }: Features = detect();
+  if (!supported || build === null) {
+    return 0;
+  }
+  const processor = new DeltaStreamProcessor(db, { poolSize: 65_536 });
+  const resume = (mark: string | undefined): string => JSON.stringify({ since: mark ?? null });
+  await processor.streamDeltas(webSocketDeltas("wss://example.org", { resume, signal }), {
+    cursor: processor.cursor,
+    onError: "skip",
+    onSkip: ({ index, code, message }) => console.log(index, code, message),
+    onProgress: ({ applied, skipped, bytes }) => console.log(applied, skipped, bytes),
+    signal,
+  });
+  await processor.streamDeltas(eventSourceDeltas(new URL("https://example.org/events")));
+  await processor.streamDeltas(fetchDeltas("https://example.org/deltas", { from: 7 }));
+  const end: () => void = broadcast(db, "deltas", { signal });
+  await processor.streamDeltas(broadcastDeltas("deltas", { since: db.cursor() }));
+  end();
+  const response = new Response(encodeDeltas(parseDeltas("[]")));
+  await response.body?.pipeTo(db.writable());
+  await db.readable({ since: 0 }).pipeThrough(new DeltaEncoderStream()).pipeTo(db.writable());
+  await new Response().body?.pipeThrough(new DeltaDecoderStream()).pipeTo(db.writable());
+  const text: string = JSON.stringify(
+    deltaToJson({ vectorId: "a", operation: { type: "delete" } }),
+  );
+  return text.length;
+}
