@@ -70,11 +70,11 @@ export async function open(
   if (deltavec === undefined || !(port instanceof MessagePort)) {
     return;
   }
-  if (reader !== undefined && deltavec === PROTOCOL) {
-    serveReader(reader, port);
-    return;
-  }
   try {
+    if (reader !== undefined && deltavec === PROTOCOL) {
+      serveReader(reader, port);
+      return;
+    }
     if (deltavec !== PROTOCOL) {
       throw new DeltaError(
         "UNSUPPORTED_VERSION",

@@ -32,7 +32,7 @@ after(async () => {
 for (const [title, path, isolated] of [
   ["in Chromium", "", false],
   ["in Chromium, in a worker", "#worker", false],
-  ["in Chromium, in a worker of a page that may share memory", "isolated#worker", true],
+  ["in Chromium, in shared memory", "isolated#shared", true],
 ] as const) {
   test(title, async (t) => {
     const tab = await browser.context.newPage();

@@ -28,6 +28,8 @@ export interface SuiteOptions {
    * is about that, and views on memory.
    */
   readonly synchronous?: boolean;
+  /** Whether deltas are encoded beside the database, so that it can be called meanwhile. */
+  readonly encodedElsewhere?: boolean;
   /** Random histories to try. Default 100. */
   readonly runs?: number;
 }
@@ -69,7 +71,7 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
     views(bench);
     atOnce(bench);
   }
-  garbage(bench, runs);
+  garbage(bench, runs, options.encodedElsewhere ?? !synchronous);
   copies(bench);
   search(bench);
   searchOptions(bench, typed);
