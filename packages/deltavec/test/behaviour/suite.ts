@@ -30,6 +30,8 @@ export interface SuiteOptions {
   readonly synchronous?: boolean;
   /** Whether deltas are encoded beside the database, so that it can be called meanwhile. */
   readonly encodedElsewhere?: boolean;
+  /** Whether the platform gives memory for no more than some dozens of databases before it collects any. */
+  readonly scarce?: boolean;
   /** Random histories to try. Default 100. */
   readonly runs?: number;
 }
@@ -77,7 +79,7 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
   searchOptions(bench, typed);
   filters(bench, runs, typed);
   index(bench);
-  lifecycle(bench);
+  lifecycle(bench, options.scarce ?? false);
   history(bench);
   replicas(bench);
   model(bench, runs);

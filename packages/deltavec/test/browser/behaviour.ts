@@ -19,7 +19,7 @@ behaviourSuite(
     },
   },
   door.open,
-  { ...door.options, runs: door === DIRECT ? 60 : 5 },
+  { ...door.options, runs: door === DIRECT ? 60 : 5, scarce: door.name === "shared" },
 );
 
 const api: TestPage = {
