@@ -87,8 +87,8 @@ for (const [what, path, name] of [
 
 test("a script that is broken is told", async () => {
   const [code, message] = (await run("bundled", "broken")) as [string, string];
-  assert.equal(code, "CLOSED");
-  assert.match(message, /has died:.*SyntaxError/);
+  assert.equal(code, "INVALID_ARGUMENT");
+  assert.match(message, /cannot be loaded/);
 });
 
 test("a worker that somebody else ends rejects what waits for it", async () => {

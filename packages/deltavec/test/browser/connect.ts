@@ -28,27 +28,27 @@ document.addEventListener("securitypolicyviolation", (event) => {
 
 const tests = {
   /** The script that lies beside this one. */
-  async beside() {
+  async beside(): Promise<unknown> {
     const hits = await use(await DeltaVectorDB.connect({ dimensions: 2 }));
     new DeltaVectorDB({ dimensions: 2 }).close(); // the module is here now, too
     return { hits, violations };
   },
-  async url() {
+  async url(): Promise<unknown> {
     const worker = new URL("/assets/database.js", location.href);
     return use(await DeltaVectorDB.connect({ dimensions: 2, worker, name: "mine" }));
   },
-  async missing() {
+  async missing(): Promise<unknown> {
     return refusal(DeltaVectorDB.connect({ dimensions: 2, worker: "/nowhere.js" }));
   },
-  async broken() {
+  async broken(): Promise<unknown> {
     return refusal(DeltaVectorDB.connect({ dimensions: 2, worker: "/broken.js" }));
   },
-  async elsewhere() {
+  async elsewhere(): Promise<unknown> {
     const worker = "http://localhost:1/worker.js";
     return refusal(DeltaVectorDB.connect({ dimensions: 2, worker }));
   },
   /** A worker that somebody else ends. */
-  async terminated() {
+  async terminated(): Promise<unknown> {
     const worker = new Worker("/worker.js", { type: "module" });
     const db = await DeltaVectorDB.connect({ dimensions: 2, worker, name: "mortal" });
     const waiting = db.deltas().next();
@@ -65,7 +65,7 @@ const tests = {
     return { first, second, third };
   },
   /** A worker that throws, outside of deltavec. */
-  async thrown() {
+  async thrown(): Promise<unknown> {
     const worker = new Worker("/mortal.js", { type: "module" });
     const db = await DeltaVectorDB.connect({ dimensions: 2, worker });
     const waiting = db.deltas().next();
