@@ -55,7 +55,7 @@ const common: BuildOptions = {
 };
 await build({
   ...common,
-  entryPoints: ["src/index.ts", "src/slim.ts", "src/streams.ts"],
+  entryPoints: ["src/index.ts", "src/slim.ts", "src/streams.ts", "src/channel-entry.ts"],
   splitting: true,
   chunkNames: "shared-[hash]",
 });
@@ -99,7 +99,9 @@ const declarations = new Map(
     .filter((name) => name.endsWith(".d.ts"))
     .map((name) => [name, readFileSync(join(dist, name), "utf8")]),
 );
-const used = new Set(["index.d.ts", "slim.d.ts", "streams.d.ts", "worker.d.ts"]);
+const used = new Set([
+  ...["index.d.ts", "slim.d.ts", "streams.d.ts", "channel-entry.d.ts", "worker.d.ts"],
+]);
 for (const name of used) {
   // The compiler leaves the names of sources in declarations.
   const text = (declarations.get(name) ?? "").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');

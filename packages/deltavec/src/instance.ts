@@ -213,7 +213,6 @@ export class Instance implements FrameTarget {
   onEnd: (() => void) | undefined;
   /** Passed by all calls that write what others may search. */
   gate: Gate | undefined;
-  readonly memory: WebAssembly.Memory;
 
   #exports: Exports;
   readonly #shared: boolean;
@@ -231,7 +230,6 @@ export class Instance implements FrameTarget {
    */
   constructor(module: WebAssembly.Module, options: OpenOptions, image?: Image) {
     this.#exports = instantiate(module, image?.memory);
-    this.memory = this.#exports.memory;
     const { buffer } = this.memory;
     this.#shared = !(buffer instanceof ArrayBuffer);
     this.bytes = new Uint8Array(buffer);
@@ -255,6 +253,11 @@ export class Instance implements FrameTarget {
         image === undefined ? this.#exports.dv_open(at) : this.#exports.dv_attach(at, image.root),
       ),
     );
+  }
+
+  /** The memory; not kept beyond the end. */
+  get memory(): WebAssembly.Memory {
+    return this.#exports.memory;
   }
 
   /** Number of live vectors. */

@@ -1,10 +1,16 @@
+import type { ChannelHandle, DeltaChannel, makeChannel } from "./channel.ts";
 import { type Connection, freezeEvent, Scope } from "./connection.ts";
 import { DeltaVectorDB } from "./database.ts";
 import { describe, invalid, requireSignal } from "./errors.ts";
 import { filterText } from "./filter.ts";
 import { Listeners } from "./listeners.ts";
 import type { Question, Readers } from "./readers.ts";
-import { type CallOptions, LOCAL_ONLY, type RemoteDeltaVectorDB } from "./remote.ts";
+import {
+  type CallOptions,
+  LOCAL_ONLY,
+  type RemoteChannelOptions,
+  type RemoteDeltaVectorDB,
+} from "./remote.ts";
 import { RemoteIterator } from "./remote-feed.ts";
 import { RemoteFilter } from "./remote-filter.ts";
 import { openReadable, openWritable } from "./stream-doors.ts";
@@ -232,6 +238,20 @@ export class RemoteFace
     this.#shared.listeners.remove(type, listener);
   }
 
+  async channel(options: RemoteChannelOptions = {}): Promise<DeltaChannel> {
+    const { DeltaChannel, makeChannel } = await import("./channel.ts");
+    const made = await this.#open(options, makeChannel);
+    const { timeoutMs } = options;
+    const channel = new DeltaChannel(made, timeoutMs === undefined ? {} : { timeoutMs });
+    this.#connection.attach(channel);
+    return channel;
+  }
+
+  async channelHandle(options: RemoteChannelOptions = {}): Promise<ChannelHandle> {
+    const { makeChannel } = await import("./channel.ts");
+    return this.#open(options, makeChannel);
+  }
+
   with(options: CallOptions): RemoteDeltaVectorDB {
     const { signal } = options;
     requireSignal(signal);
@@ -259,6 +279,16 @@ export class RemoteFace
     const { name, options: own } = this.#shared;
     const shown = { name, state, inFlight, options: own };
     return inspect === undefined ? shown : `RemoteDeltaVectorDB ${inspect(shown, options)}`;
+  }
+
+  /** Makes a channel whose other end is in the worker. Returns the end that sends. */
+  async #open(options: RemoteChannelOptions, make: typeof makeChannel): Promise<ChannelHandle> {
+    const { compression, precision } = this.options;
+    const { onError = "stop", ...rest } = options;
+    this.#connection.check(this.#scope);
+    const channel = make({ compression, grid: precision?.grid ?? 0 }, rest);
+    await this.#connection.serve(channel, onError, this.#scope);
+    return channel.producer;
   }
 
   /** Has a member called where the database is: the one place that could choose between places. */

@@ -68,7 +68,7 @@ export const CANCEL = "#cancel"; // [id]: drop that call, or what it left behind
 export const NEXT = "#next"; // [id of the iterator]: answered with a Page
 export const FRAMES = "#frames"; // [start, bytes, count, one]: apply frames; answered with delta ids, or one
 export const CANDIDATES = "#candidates"; // see Candidates
-export const CHANNEL = "#channel"; // [handle, options]: serve a channel
+export const CHANNEL = "#channel"; // [handle, onError]: serve the consumer's end of a channel
 export const CLOSE = "#close";
 
 /** Some values of an iterator. */

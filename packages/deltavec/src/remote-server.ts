@@ -1,3 +1,4 @@
+import { type ChannelErrorPolicy, type ChannelHandle, ChannelServer } from "./channel.ts";
 import { type Backstage, backstage, DeltaVectorDB } from "./database.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { writeId } from "./frame.ts";
@@ -12,6 +13,7 @@ import {
   CANCEL,
   CANDIDATES,
   type Candidates,
+  CHANNEL,
   CLOSE,
   ERROR,
   EVENT,
@@ -169,6 +171,8 @@ export class Server {
       [FRAMES]: (args: readonly unknown[], _: number, frames: ArrayBuffer | undefined) =>
         this.#applyFrames(args, frames),
       [CANDIDATES]: (args: readonly unknown[], id: number) => this.#candidates(args, id),
+      [CHANNEL]: ([handle, onError]: readonly unknown[], id: number) =>
+        this.#serve(handle as ChannelHandle, onError as ChannelErrorPolicy, id),
       onDelta: ([options]: readonly unknown[], id: number) =>
         this.#subscribe(options as FeedOptions, id),
     });
@@ -233,18 +237,23 @@ export class Server {
     waiting.splice(0, done);
     this.#flush();
     if (this.#held) {
-      this.#tick ??= this.#ticker();
-      this.#tick.port1.postMessage(undefined);
+      this.#later(() => {
+        this.#held = false;
+        this.#run();
+      });
     }
   }
 
-  #ticker(): MessageChannel {
-    const channel = new MessageChannel();
-    channel.port2.onmessage = () => {
-      this.#held = false;
-      this.#run();
-    };
-    return channel;
+  /** Runs something behind the messages that have come in by now. */
+  #later(run: () => void): void {
+    const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => void };
+    if (setImmediate !== undefined) {
+      setImmediate(run); // on Node a port may have its messages before those of others
+      return;
+    }
+    this.#tick ??= new MessageChannel();
+    this.#tick.port2.onmessage = run;
+    this.#tick.port1.postMessage(undefined);
   }
 
   #carryOut({ request, frames }: Waiting): void {
@@ -359,6 +368,22 @@ export class Server {
     const tell = (event: DeltaEvent): void => this.#answer([EVENT, id, event]);
     const free = this.#db.onDelta(tell, options);
     this.#resources.set(id, { free });
+  }
+
+  /** Applies what comes in by a channel, until it ends or the database is closed. */
+  #serve(handle: ChannelHandle, onError: ChannelErrorPolicy, id: number): void {
+    if (!(handle?.port instanceof MessagePort)) {
+      throw invalid(`a channel must have a port, not ${describe(handle)}`);
+    }
+    const apply = (frames: Uint8Array, count: number): void => {
+      this.#back.applyFrames(frames, count);
+    };
+    const server = new ChannelServer(handle, apply, { onError });
+    this.#resources.set(id, { free: () => server.close() });
+    server.closed.then(
+      () => this.#resources.delete(id),
+      () => this.#resources.delete(id),
+    );
   }
 
   /**

@@ -1,6 +1,10 @@
-// The behaviour suite on a page: a list of tests that are run from outside, one by one.
-import { DeltaVectorDB, init } from "deltavec";
+// The behaviour suite on a page: a list of tests that are run from outside, one by one. The page's fragment names the door.
+import { init } from "deltavec";
 import { behaviourSuite } from "../behaviour/suite.ts";
+import { DIRECT, workerDoor } from "../doors.ts";
+
+const doors = [DIRECT, workerDoor(() => new Worker("/worker.js", { type: "module" }))];
+const door = doors.find(({ name }) => name === location.hash.slice(1)) ?? DIRECT;
 
 const tests = new Map<string, () => Promise<void>>();
 
@@ -13,8 +17,8 @@ behaviourSuite(
       tests.set(name, body);
     },
   },
-  (options) => new DeltaVectorDB(options),
-  { runs: 60 },
+  door.open,
+  { ...door.options, runs: door === DIRECT ? 60 : 10 },
 );
 
 const api: TestPage = {

@@ -15,6 +15,12 @@ export interface Resource {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Headers by which a page may share memory with its workers. */
+export const ISOLATION: Readonly<Record<string, string>> = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
 /** A server of this machine. */
 export interface Site extends AsyncDisposable {
   readonly origin: string;
