@@ -3,10 +3,10 @@ import { Inspector, Living } from "../churn/living.ts";
 import type { ChurnData } from "../churn/vectors.ts";
 import { Edits, type STEPS } from "./edits.ts";
 import { BATCH, type BatchFigures, type BatchTimes } from "./protocol.ts";
-import { inRounds } from "./spread.ts";
+import { inRounds, SHORT } from "./spread.ts";
 
 /** Batches of a round. */
-const BATCHES = 200;
+const BATCHES = 50;
 /** More than a batch takes. */
 const POOL_BYTES = 2 ** 15;
 
@@ -35,7 +35,7 @@ async function batches(
   using living = Living.of(data, n, new Inspector(), { history });
   const edits = new Edits(data, n, 0xba7c4, step);
   const pool = new SharedDeltaPool(POOL_BYTES);
-  return await inRounds(rounds, () => {
+  return await inRounds(SHORT * rounds, () => {
     let encode = 0;
     let flush = 0;
     for (let b = 0; b < BATCHES; b++) {

@@ -3,11 +3,11 @@ import { decodeDeltas, encodeDeltas } from "deltavec/streams";
 import type { ChurnData } from "../churn/vectors.ts";
 import { Edits } from "./edits.ts";
 import type { CodecFigures } from "./protocol.ts";
-import { inRounds } from "./spread.ts";
+import { inRounds, SHORT } from "./spread.ts";
 
 /** Deltas that fill a pool once, and fills of a round. */
 const FILL = 1000;
-const FILLS = 10;
+const FILLS = 5;
 /** More than {@link FILL} deltas take. */
 const POOL_BYTES = 2 ** 18;
 
@@ -22,7 +22,7 @@ export async function measureCodec(
   let bytes = 0;
   let count = 0;
   let most = 0;
-  const times = await inRounds(rounds, () => {
+  const times = await inRounds(SHORT * rounds, () => {
     const ms = { encode_us: 0, decode_us: 0, seal_us: 0, decode_many_us: 0, decode_pool_us: 0 };
     const timed = <T>(name: keyof typeof ms, run: () => T): T => {
       const start = performance.now();

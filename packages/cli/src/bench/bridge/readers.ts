@@ -4,7 +4,7 @@ import { K } from "../protocol.ts";
 import { Edits } from "./edits.ts";
 import { type ReaderFigures, type Spread, WRITES_PER_S } from "./protocol.ts";
 import { type DeltaChannel, openRemote } from "./remote.ts";
-import { inRounds, spread } from "./spread.ts";
+import { inRounds, SHORT, spread } from "./spread.ts";
 import type { Thread, Threads } from "./threads.ts";
 
 /** Least milliseconds of searches without a pause. */
@@ -13,8 +13,6 @@ const SEARCH_MS = 200;
 const WRITE_MS = 2;
 /** Milliseconds that threads count. */
 const COUNT_MS = 50;
-/** Rounds for each that was asked for: they are short, and ratios swing. */
-const ROUNDS = 4;
 
 /** Something that takes deltas on their way to a database. */
 interface Door {
@@ -51,7 +49,7 @@ export async function measureReaders(
     return [qps, writes];
   };
   const counters = [threads.counter(), threads.counter()] as const;
-  const found = await inRounds(ROUNDS * rounds, async (r) => {
+  const found = await inRounds(SHORT * rounds, async (r) => {
     await tell(`round ${r}`);
     const figures = {
       ...{ machine: 0, qps1: 0, qps2: 0 },

@@ -1,5 +1,8 @@
 import type { Spread } from "./protocol.ts";
 
+/** Rounds for each that was asked for, of what is short: whatever else the machine does then meets some of them only. */
+export const SHORT = 4;
+
 /**
  * The figures of all rounds, and their median: of an even number the mean of the two in the middle.
  *

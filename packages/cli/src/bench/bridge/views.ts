@@ -3,11 +3,11 @@ import { Inspector, Living } from "../churn/living.ts";
 import type { ChurnData } from "../churn/vectors.ts";
 import { vectorId } from "../protocol.ts";
 import type { ViewFigures } from "./protocol.ts";
-import { inRounds } from "./spread.ts";
+import { inRounds, SHORT } from "./spread.ts";
 
 /** Calls between two looks at the clock, and such blocks in a round. */
 const BLOCK = 500;
-const BLOCKS = 100;
+const BLOCKS = 50;
 /** Ids that are asked for in turn, for those that are warm. */
 const WARM_IDS = 64;
 
@@ -24,7 +24,7 @@ export async function measureViews(
   // Made just before they are used, as in use: no map has seen these strings.
   const anew = (): string[] => Array.from({ length: BLOCK }, () => vectorId(random.below(n)));
   const again = (): string[] => Array.from({ length: BLOCK }, (_, i) => warm[i % WARM_IDS]!);
-  return await inRounds(rounds, () => ({
+  return await inRounds(SHORT * rounds, () => ({
     view_us: time(anew, (id) => db.getVectorView(id)![0]!),
     warm_us: time(again, (id) => db.getVectorView(id)![0]!),
   }));
