@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from "commander";
-/** The command line: `demo`, `bench adr`, `bench history` and `bench churn`. */
+/** The command line: `demo`, `bench adr`, `bench history`, `bench churn` and `bench bridge`. */
+import { PARTS as BRIDGE_PARTS, type Part as BridgePart } from "./bench/bridge/protocol.ts";
 import { PARTS, type Part } from "./bench/churn/protocol.ts";
 import { ENGINES, type EngineName, WASM_ENGINES } from "./engine/engine.ts";
 import { messageOf } from "./errors.ts";
@@ -124,6 +125,35 @@ bench
       const { renderChurn } = await import("./bench/churn/report.ts");
       const { json, data, ...rest } = options;
       print(renderChurn(await churn({ ...rest, json, data })));
+    },
+  );
+
+bench
+  .command("bridge")
+  .description("from programs to databases: pool, views, workers, channels, readers")
+  .option("--json <file>", "write the figures to a file")
+  .option("--data <folder>", "data set (default: what the repository carries, with noise)")
+  .option("--engines <names>", "comma-separated", among(WASM_ENGINES), ["chromium"])
+  .option("--only <parts>", `comma-separated, of ${BRIDGE_PARTS.join(", ")}`, among(BRIDGE_PARTS), [
+    ...BRIDGE_PARTS,
+  ])
+  .option("--n <count>", "vectors in the database", positive, 10_000)
+  .option("--rounds <count>", "rounds of what is timed", positive, 5)
+  .option("--soak <frames>", "frames of the soak", positive, 1_000_000)
+  .action(
+    async (options: {
+      json?: string;
+      data?: string;
+      engines: EngineName[];
+      only: BridgePart[];
+      n: number;
+      rounds: number;
+      soak: number;
+    }) => {
+      const { bridge } = await import("./bench/bridge/bridge.ts");
+      const { renderBridge } = await import("./bench/bridge/report.ts");
+      const { json, data, ...rest } = options;
+      print(renderBridge(await bridge({ ...rest, json, data })));
     },
   );
 

@@ -3,7 +3,13 @@ export { detect, type Features } from "./detect.ts";
 export { diff } from "./diff.ts";
 export { DeltaError, type DeltaErrorCode, type DeltaErrorDetails } from "./errors.ts";
 export { type DeltaPoolOptions, SharedDeltaPool } from "./pool.ts";
-export type { CallOptions, ConnectOptions, RemoteDeltaVectorDB, WorkerLike } from "./remote.ts";
+export type {
+  CallOptions,
+  ConnectOptions,
+  RemoteChannelOptions,
+  RemoteDeltaVectorDB,
+  WorkerLike,
+} from "./remote.ts";
 export { DeltaStreamProcessor, type DeltaStreamProcessorOptions } from "./stream-processor.ts";
 export type {
   BatchOptions,
@@ -54,6 +60,7 @@ export type {
   Scalar,
   SearchOptions,
   SearchResult,
+  VectorBlock,
   VectorDelta,
   WasmMemory,
   WasmModule,

@@ -225,6 +225,19 @@ export class Batcher {
     return result !== undefined;
   }
 
+  /**
+   * Takes what cannot be read for a delta that is refused, behind all that was added. To be waited for.
+   *
+   * @param error - why
+   * @param cursor - the place behind it, if known
+   */
+  async refuse(error: unknown, cursor: DeltaCursor | undefined): Promise<void> {
+    await this.flush();
+    this.#refused(error, this.#done, 1, undefined);
+    this.#done++;
+    this.#pass(cursor);
+  }
+
   /** Passes over deltas of a replica that refer to others which were passed over. */
   lose(count: number): void {
     const message = "it refers to deltas that were passed over";

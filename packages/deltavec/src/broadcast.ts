@@ -20,6 +20,9 @@ export interface BroadcastOptions extends SourceOptions {
   onError?: (error: unknown) => void;
 }
 
+/** A `BroadcastChannel`, by whatever name the platform's types have it. */
+export type Channel = InstanceType<typeof BroadcastChannel>;
+
 /** What `broadcast` needs of a database; on this thread, or one in a worker. */
 export interface BroadcastTarget {
   readonly options: { readonly replicaId: string };
@@ -53,13 +56,12 @@ const channels = new Map<string, { readonly channel: BroadcastChannel; users: nu
  */
 export function broadcast(
   db: BroadcastTarget,
-  channel: string | BroadcastChannel,
+  channel: string | Channel,
   options: BroadcastOptions = {},
 ): () => void {
   const { signal, onError = report } = options;
   requireSignal(signal);
   const replica = db.options.replicaId;
-  const { target, release } = open(channel);
   let ended = false;
   let scheduled = false;
   /** Our last sequence number that was sent. */
@@ -71,6 +73,8 @@ export function broadcast(
       onError(error);
     }
   };
+  sent.catch(fail);
+  const { target, release } = open(channel);
 
   /** Sends what is new; returns our last sequence number. */
   async function send(from: number): Promise<number> {
@@ -155,7 +159,7 @@ const START_BYTES = 9;
  * @throws DeltaError `INVALID_ARGUMENT`
  */
 export function broadcastDeltas(
-  channel: string | BroadcastChannel,
+  channel: string | Channel,
   options: BroadcastSourceOptions = {},
 ): DeltaSource {
   const { since } = options;
@@ -193,7 +197,7 @@ function report(error: unknown): void {
 }
 
 /** Opens a channel by name, or takes the one given. */
-function open(channel: string | BroadcastChannel): {
+function open(channel: string | Channel): {
   target: BroadcastChannel;
   release: () => void;
 } {

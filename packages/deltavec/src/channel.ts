@@ -14,7 +14,7 @@ import type { VectorDelta } from "./types.ts";
 
 /** One end of a channel. May be sent to any thread, with `port` transferred; that thread then has this end. */
 export interface ChannelHandle {
-  readonly port: MessagePort;
+  readonly port: InstanceType<typeof MessagePort>;
   /** The ring, if there is shared memory; else frames go as messages. */
   readonly ring: SharedArrayBuffer | undefined;
   /** How deltas are written. */
@@ -327,7 +327,7 @@ export class DeltaChannel implements AsyncDisposable {
   abort(error?: DeltaError): void {
     if (!this.#over || this.#replies.size > 0) {
       this.#end(error ?? this.#gone("has died"));
-      this.#port.close();
+      this.#leave();
     }
   }
 
@@ -338,8 +338,7 @@ export class DeltaChannel implements AsyncDisposable {
 
   async #close(): Promise<ChannelReport> {
     if (this.#failure !== undefined) {
-      this.#post({ type: "close", id: -1, sent: this.sent });
-      this.#port.close();
+      this.#leave();
       throw this.#failure;
     }
     const report = this.#ask("close");
@@ -447,7 +446,7 @@ export class DeltaChannel implements AsyncDisposable {
       this.#heard = false;
       if (silent >= this.#timeout) {
         this.#end(this.#gone(`was silent for ${silent} ms`));
-        this.#port.close();
+        this.#leave();
       } else {
         this.#post({ type: "ping" });
       }
@@ -474,6 +473,12 @@ export class DeltaChannel implements AsyncDisposable {
     for (const reply of replies) {
       reply.reject(this.#failure);
     }
+  }
+
+  /** Takes leave without waiting for an answer: in case that the other end lives. Not all engines tell it of a closed port. */
+  #leave(): void {
+    this.#post({ type: "close", id: -1, sent: this.sent });
+    this.#port.close();
   }
 
   #gone(what: string): DeltaError {

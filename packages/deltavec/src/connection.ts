@@ -1,3 +1,4 @@
+import type { ChannelHandle } from "./channel.ts";
 import { DeltaError, describe, invalid, quote } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { type FrameForm, FrameWriter, freezeDeep } from "./frame.ts";
@@ -5,6 +6,7 @@ import { FrameBlock } from "./frame-block.ts";
 import {
   type Answer,
   CANCEL,
+  CHANNEL,
   CLOSE,
   decodeError,
   ERROR,
@@ -81,6 +83,11 @@ export interface Link {
   readonly onError: ((error: unknown) => void) | undefined;
 }
 
+/** What can be ended from outside. */
+interface Abortable {
+  abort(error: DeltaError): void;
+}
+
 /** Ports of Node keep the process alive, or not. */
 interface NodePort {
   ref?(): void;
@@ -108,6 +115,7 @@ export class Connection {
   /** Makes the error that calls reject with. */
   #refusal: (() => DeltaError) | undefined;
   #closing: Promise<void> | undefined;
+  readonly #attached = new Set<WeakRef<Abortable>>();
   #settled: Promise<void> | undefined;
   /** Ends what iterators that nobody holds any more have left in the worker. */
   readonly #registry = new FinalizationRegistry<number>((id) => this.cancel(id, undefined));
@@ -142,6 +150,7 @@ export class Connection {
   /**
    * Makes a call. Arguments are read at once.
    *
+   * @param ports - among the arguments, to be transferred
    * @returns its number
    */
   send(
@@ -150,6 +159,7 @@ export class Connection {
     scope: Scope | undefined,
     resolve: (value: never) => void,
     reject: (error: unknown) => void,
+    ports: readonly MessagePort[] = [],
   ): number {
     const id = this.#next++;
     try {
@@ -167,7 +177,7 @@ export class Connection {
       } else {
         // At once, as it may change; by itself, as it may be nothing that can be posted.
         this.#post();
-        this.#link.port.postMessage({ calls: [request], frames: undefined }, copies);
+        this.#link.port.postMessage({ calls: [request], frames: undefined }, [...copies, ...ports]);
       }
     } catch (error) {
       this.#take(id);
@@ -271,6 +281,29 @@ export class Connection {
     };
   }
 
+  /** Has the worker serve the consumer's end of a channel. */
+  async serve(
+    channel: { readonly producer: ChannelHandle; readonly consumer: ChannelHandle },
+    onError: unknown,
+    scope?: Scope,
+  ): Promise<void> {
+    const { producer, consumer } = channel;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const args = [consumer, onError];
+        this.send(CHANNEL, args, scope, resolve, reject, [consumer.port]);
+      });
+    } catch (error) {
+      producer.port.close();
+      throw error;
+    }
+  }
+
+  /** Ends something, too, if the worker dies. Does not keep it from being collected. */
+  attach(something: Abortable): void {
+    this.#attached.add(new WeakRef(something));
+  }
+
   /** Has an iterator's end told to the worker once nobody holds it any more. */
   watch(iterator: object, id: number): void {
     this.#registry.register(iterator, id, iterator);
@@ -319,6 +352,7 @@ export class Connection {
   /** Lets calls made before come to their end, then closes the database and ends the worker. */
   close(): Promise<void> {
     if (this.#closing === undefined) {
+      this.#subscriptions.clear();
       this.#closing = this.#close();
     }
     return this.#closing;
@@ -361,6 +395,11 @@ export class Connection {
     for (const [id, call] of [...this.#calls]) {
       this.#take(id);
       call.reject(refusal());
+    }
+    if (this.#closing === undefined) {
+      for (const each of this.#attached) {
+        each.deref()?.abort(refusal());
+      }
     }
     port.close();
     return terminate();

@@ -48,8 +48,11 @@ import type {
   ResolvedDeltaDBOptions,
   SearchOptions,
   SearchResult,
+  VectorBlock,
   VectorDelta,
+  WasmMemory,
 } from "./types.ts";
+import { CheckedViews, newRows, requireTarget } from "./views.ts";
 
 /**
  * What other parts of the package do with a database, and its users do not.
@@ -122,6 +125,7 @@ export class DeltaVectorDB {
   readonly #waiters = new Waiters();
   readonly #search: Search;
   readonly #idle: IdleRepair | undefined;
+  readonly #checked: CheckedViews | undefined;
   /** How many deltas have come in. */
   #position = 0;
 
@@ -138,6 +142,11 @@ export class DeltaVectorDB {
     this.#dimensions = this.#options.dimensions;
     this.#now = options.now ?? Date.now;
     this.#instance = new Instance(module, openOptions(this.#options));
+    const { debug, keepFloats, reserve } = this.#options;
+    if (debug) {
+      const validity = { lookups: keepFloats, life: keepFloats && reserve };
+      this.#checked = new CheckedViews(this.#instance, validity);
+    }
     this.#search = new Search(this.#instance, this.#dimensions, this.#options.hnswEfSearch);
     this.#idle = this.#options.idleRepair ? new IdleRepair(this.#instance) : undefined;
     this.#instance.onEnd = () => {
@@ -272,21 +281,64 @@ export class DeltaVectorDB {
    * @throws DeltaError `INVALID_ARGUMENT` for what cannot be an id
    */
   getVector(id: string): Float32Array | null {
-    const address = this.#find(id);
-    if (address === 0) {
-      return null;
+    const at = this.#find(id) / 4;
+    return at === 0 ? null : this.#instance.floats.slice(at, at + this.#dimensions);
+  }
+
+  /**
+   * Copies a vector's current values into an array that is there already.
+   *
+   * @param id - the vector's id
+   * @param target - room for `dimensions` floats, not in the database's memory
+   * @returns false if there is no such vector; then nothing is copied. O(dimensions)
+   * @throws DeltaError `INVALID_ARGUMENT` for what cannot be an id or a target, `DIMENSION_MISMATCH`
+   */
+  getVectorInto(id: string, target: Float32Array): boolean {
+    const instance = this.#instance;
+    instance.check();
+    requireTarget(target, this.#dimensions, instance.memory.buffer);
+    return this.#copy(id, target, 0);
+  }
+
+  /**
+   * Returns copies of many vectors' current values in one block.
+   *
+   * @param ids - the vectors' ids; one may come more than once
+   * @returns the values, one vector behind the other, zeros for those that do not exist; and which these are.
+   * O(ids * dimensions)
+   * @throws DeltaError `INVALID_ARGUMENT` for what cannot be an id, `OUT_OF_MEMORY`
+   *
+   * @example
+   * ```ts
+   * const { values, missing } = db.getVectors(["a", "b"]);
+   * const b = values.subarray(dimensions, 2 * dimensions);
+   * ```
+   */
+  getVectors(ids: readonly string[]): VectorBlock {
+    this.#instance.check();
+    if (!Array.isArray(ids)) {
+      throw invalid(`ids must be an array, not ${describe(ids)}`);
     }
-    const at = address >>> 2;
-    return this.#instance.floats.slice(at, at + this.#dimensions);
+    const count = ids.length;
+    const values = newRows(count, this.#dimensions);
+    const missing: number[] = [];
+    for (let i = 0; i < count; i++) {
+      if (!this.#copy(ids[i], values, i * this.#dimensions)) {
+        missing.push(i);
+      }
+    }
+    return { values, missing };
   }
 
   /**
    * Returns a vector's current values without copying them: a view on the database's memory.
    *
-   * The view is valid until the next call of any method of this database, which may change the values, move the vector,
-   * or grow the memory (the view's length becomes 0 then), and no longer than nothing is awaited, as idle time may be used
-   * for repair. Without `keepFloats` it shows the decoded values, in a place that the next vector takes. It may be given to
-   * that next call, but not to `applyDeltas`. Never write to it. Copy what is to be kept.
+   * The view is valid until the next call of any method of this database but those that look up vectors (`has`,
+   * `getVector`, this one and the like), which may change the values, move the vector, or grow the memory (the view's
+   * length becomes 0 then); and no longer than nothing is awaited, as idle time may be used for repair. It may be given to
+   * that next call, but not to `applyDeltas`. Without `keepFloats` it shows the decoded values, in a place that the next
+   * lookup takes. With the option `reserve` it is valid until its vector is deleted, and shows what its values become.
+   * Never write to it. Copy what is to be kept. With the option `debug` a view that is not valid throws when it is read.
    *
    * @param id - the vector's id
    * @returns `dimensions` floats, or null if there is no such vector. O(1)
@@ -294,9 +346,37 @@ export class DeltaVectorDB {
    */
   getVectorView(id: string): Float32Array | null {
     const address = this.#find(id);
-    return address === 0
-      ? null
-      : new Float32Array(this.#instance.floats.buffer, address, this.#dimensions);
+    if (address === 0) {
+      return null;
+    }
+    const view = new Float32Array(this.#instance.floats.buffer, address, this.#dimensions);
+    return this.#checked === undefined ? view : this.#checked.view(id, view);
+  }
+
+  /**
+   * Returns where a vector's current values lie in {@link DeltaVectorDB.getMemory}: the address of `dimensions` float32, a
+   * multiple of 64, or 0 if there is no such vector. Valid as long as a view. O(1)
+   *
+   * @param id - the vector's id
+   * @throws DeltaError `INVALID_ARGUMENT` for what cannot be an id
+   */
+  getVectorPtr(id: string): number {
+    return this.#find(id);
+  }
+
+  /** Returns the number of values of each vector. */
+  getDimensions(): number {
+    this.#instance.check();
+    return this.#dimensions;
+  }
+
+  /**
+   * Returns the memory that holds the vectors. Its `buffer` is another one each time it has grown. To be read only, and never
+   * to be grown by others.
+   */
+  getMemory(): WasmMemory {
+    this.#instance.check();
+    return this.#instance.memory;
   }
 
   /**
@@ -856,6 +936,16 @@ export class DeltaVectorDB {
     const instance = this.#instance;
     instance.check();
     return instance.find(writeId(instance, id));
+  }
+
+  /** Copies a vector to a place in an array. Returns false if there is none. */
+  #copy(id: string, target: Float32Array, place: number): boolean {
+    const at = this.#find(id) / 4;
+    if (at === 0) {
+      return false;
+    }
+    target.set(this.#instance.floats.subarray(at, at + this.#dimensions), place);
+    return true;
   }
 
   *#allIds(): IterableIterator<string> {

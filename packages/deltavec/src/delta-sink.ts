@@ -1,6 +1,7 @@
 import { Batcher, batchLimits } from "./batcher.ts";
 import { describe, invalid } from "./errors.ts";
 import { decoded, FrameCutter, frameLimit, spans } from "./frame-cutter.ts";
+import { pooled } from "./pooled-target.ts";
 import { ReplicaRun } from "./replica-run.ts";
 import type { StreamTarget, WritableOptions } from "./stream-types.ts";
 import type { VectorDelta } from "./types.ts";
@@ -34,7 +35,7 @@ export class DeltaSink {
     }
     const fail = (error: unknown): void => controller.error(error);
     this.#cutter = new FrameCutter(frameLimit(options));
-    this.#batcher = new Batcher(target, limits, () => {}, fail);
+    this.#batcher = new Batcher(pooled(target, limits.maxBytes), limits, () => {}, fail);
     this.#run = new ReplicaRun(this.#batcher, limits.maxDelayMs, maxStreamBytes, fail);
   }
 

@@ -90,6 +90,11 @@ export function codeOf(number: number): DeltaErrorCode | undefined {
   return BY_NUMBER[number - 1];
 }
 
+/** Returns the number that {@link codeOf} knows a code by. */
+export function numberOf(code: DeltaErrorCode): number {
+  return BY_NUMBER.indexOf(code) + 1;
+}
+
 /** Returns an INVALID_ARGUMENT. */
 export function invalid(message: string, details?: DeltaErrorDetails): DeltaError {
   return new DeltaError("INVALID_ARGUMENT", message, details);

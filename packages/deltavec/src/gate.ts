@@ -8,7 +8,7 @@ import { invalid } from "./errors.ts";
  *   word 0            writing: 1 from when the writer wants to enter until it leaves
  *   word 1            readers: how many places for readers may be in use
  *   word 16 + 16 * i  place of reader i: 0 out, 1 in, 2 evicted
- *   word 17 + 16 * i  waiting: 1 while reader i wants to enter and was kept out
+ *   word 17 + 16 * i  waiting: 1 while reader i wants to enter and was kept out; 2 if it was evicted then
  *
  * Reader, to enter: place := 1; if writing is 0 it is in. Else waiting := 1, place := 0, notify the writer; sleep while writing
  * is 1; again. Once in, waiting := 0 if it was set.
@@ -36,7 +36,8 @@ import { invalid } from "./errors.ts";
  * again it waits until every reader that waited when it left has come in once, at most about 2 ms in all, as a thread may not be
  * running. A reader that began to wait while the writer left may miss one such turn, not two.
  *
- * A reader that dies inside is taken out by `evict`. One that hangs is evicted by the writer after 10 s of waiting, counted in
+ * A reader that dies inside is taken out by `evict`, and one that dies while it waits is no longer waited for. As it may live, it
+ * is still notified. One that hangs is evicted by the writer after 10 s of waiting, counted in
  * the slices waited, so that a machine that slept evicts nobody. An evicted reader that goes on reads what is being changed; it
  * learns so when it leaves, and must throw away what it read.
  */
@@ -54,6 +55,7 @@ export const GATE_WORDS: number = LINE_WORDS * (1 + MAX_READERS);
 const OUT = 0;
 const IN = 1;
 const EVICTED = 2;
+const WAITS = 1;
 
 /** Looks at a word before sleeping: about a microsecond. */
 const SPINS = 200;
@@ -118,9 +120,9 @@ export class WriterGate {
     const end = placeOf(Atomics.load(words, READERS));
     for (let place = placeOf(0); place < end; place += LINE_WORDS) {
       const waiting = place + 1;
-      if (Atomics.load(words, waiting) !== 0 && !spin(words, waiting, 1)) {
+      if (Atomics.load(words, waiting) === WAITS && !spin(words, waiting, WAITS)) {
         const start = performance.now();
-        if (left <= 0 || Atomics.wait(words, waiting, 1, left) === "timed-out") {
+        if (left <= 0 || Atomics.wait(words, waiting, WAITS, left) === "timed-out") {
           return;
         }
         left -= performance.now() - start;
@@ -163,8 +165,10 @@ export class ReaderGate {
     while (known <= reader) {
       known = Atomics.compareExchange(words, READERS, known, reader + 1);
     }
-    evict(words, reader);
-    Atomics.store(words, this.#place, OUT); // whoever had the number before
+    // Whoever had the number before is out.
+    Atomics.store(words, this.#place, OUT);
+    Atomics.store(words, this.#place + 1, 0);
+    notifyWriter(words, this.#place);
   }
 
   /** Waits until the writer is out, and keeps it out. To be called in a worker. */
@@ -199,7 +203,7 @@ export class ReaderGate {
     const words = this.#words;
     const place = this.#place;
     const waiting = place + 1;
-    Atomics.store(words, waiting, 1);
+    Atomics.store(words, waiting, WAITS);
     do {
       Atomics.store(words, place, OUT);
       Atomics.notify(words, place);
@@ -223,7 +227,12 @@ export class ReaderGate {
 export function evict(words: Int32Array, reader: number): void {
   const place = placeOf(requireReader(reader));
   Atomics.compareExchange(requireWords(words), place, IN, EVICTED);
-  Atomics.store(words, place + 1, 0);
+  Atomics.compareExchange(words, place + 1, WAITS, EVICTED);
+  notifyWriter(words, place);
+}
+
+/** Wakes the writer, whether it sleeps until a reader is out or until it has come in. */
+function notifyWriter(words: Int32Array, place: number): void {
   Atomics.notify(words, place);
   Atomics.notify(words, place + 1);
 }

@@ -1,7 +1,6 @@
 import { codeOf, DeltaError } from "./errors.ts";
 import type { FrameTarget } from "./frame.ts";
 import { relax } from "./relaxed.ts";
-import { MOST_PAGES } from "./shared-build.ts";
 import { readUtf8 } from "./text.ts";
 import type { DeltaAutoCompact, DeltaPrecision } from "./types.ts";
 
@@ -141,6 +140,8 @@ export interface OpenOptions {
   readonly quantization: number;
   readonly keepFloats: boolean;
   readonly recallSampleRate: number;
+  /** Bytes that all memory there will ever be has; 0: it grows. */
+  readonly reservedBytes: number;
 }
 
 /** Bits of the mode of {@link Instance.search}. */
@@ -152,7 +153,8 @@ export const METRIC_SHIFT = 8;
 /** Bytes asked for at first: more than one dense delta of 1,536 values. */
 const FIRST_INPUT_BYTES = 8192;
 const MAX_INPUT_BYTES = 0xffff_0000;
-/** Pages with which a shared memory is still worth a try. */
+/** Pages of 64 KiB that a shared memory may have, one less than 4 GiB, and those with which it is still worth a try. */
+const MOST_PAGES = 65_535;
 const LEAST_PAGES = 1_024;
 /** Seeds the level generator; the same on every platform, so that the same deltas build the same graph. */
 const SEED_LOW = 0x7f4a7c15;
@@ -211,7 +213,6 @@ export class Instance implements FrameTarget {
   onEnd: (() => void) | undefined;
   /** Passed by all calls that write what others may search. */
   gate: Gate | undefined;
-  readonly memory: WebAssembly.Memory;
 
   #exports: Exports;
   readonly #shared: boolean;
@@ -229,7 +230,6 @@ export class Instance implements FrameTarget {
    */
   constructor(module: WebAssembly.Module, options: OpenOptions, image?: Image) {
     this.#exports = instantiate(module, image?.memory);
-    this.memory = this.#exports.memory;
     const { buffer } = this.memory;
     this.#shared = !(buffer instanceof ArrayBuffer);
     this.bytes = new Uint8Array(buffer);
@@ -239,12 +239,25 @@ export class Instance implements FrameTarget {
     this.#control = this.#call(() => this.#exports.dv_control()) >>> 2;
     this.#refresh();
     this.grow(FIRST_INPUT_BYTES, 0);
+    const { reservedBytes } = options;
+    if (
+      image === undefined &&
+      reservedBytes > 0 &&
+      (reservedBytes > MAX_INPUT_BYTES || this.#call(() => this.#exports.dv_reserve(reservedBytes)))
+    ) {
+      throw new DeltaError("OUT_OF_MEMORY", `no memory of ${Math.ceil(reservedBytes)} bytes`);
+    }
     const at = this.#writeOptions(options);
     this.#handle = this.#done(
       this.#call(() =>
         image === undefined ? this.#exports.dv_open(at) : this.#exports.dv_attach(at, image.root),
       ),
     );
+  }
+
+  /** The memory, while calls are let in: nobody else holds it, so that it can be collected afterwards. */
+  get memory(): WebAssembly.Memory {
+    return this.#exports.memory;
   }
 
   /** Number of live vectors. */

@@ -127,7 +127,7 @@ export function connected(
   { always, repeats }: { always: boolean; repeats: boolean },
 ): DeltaSource {
   const { from, signal: outer, reconnect, onInvalid } = options;
-  const backoff = new Backoff(given === undefined ? reconnect : false, always || repeats);
+  const backoff = new Backoff(reconnect, always || repeats, given === undefined);
   const place = new Place(from);
 
   async function* run(signal: AbortSignal): AsyncGenerator<StreamPart, undefined, void> {

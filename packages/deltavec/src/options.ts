@@ -1,5 +1,6 @@
 import { describe, invalid } from "./errors.ts";
 import type { OpenOptions } from "./instance.ts";
+import { reservedBytes } from "./reserve.ts";
 import type {
   DeltaAutoCompact,
   DeltaDBOptions,
@@ -45,6 +46,8 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
     keepFloats,
     idleRepair: flag("idleRepair", options.idleRepair),
     recallSampleRate: share("recallSampleRate", options.recallSampleRate ?? 0),
+    reserve: flag("reserve", options.reserve, false),
+    debug: flag("debug", options.debug, false),
     replicaId: replica(options.replicaId),
   });
   if (resolved.autoCompact !== null && !resolved.history) {
@@ -70,6 +73,7 @@ export function openOptions(options: ResolvedDeltaDBOptions): OpenOptions {
     ...options,
     metric: METRICS.indexOf(options.metric),
     quantization: QUANTIZATIONS.indexOf(options.quantization),
+    reservedBytes: options.reserve ? reservedBytes(options) : 0,
   };
 }
 

@@ -15,10 +15,10 @@ export interface DeltaPoolOptions {
 /** Address of the first frame: 0 stands for none. */
 const START = 64;
 const MIN_BYTES = 64;
-const MAX_BYTES = 2 ** 30;
+const MAX_BYTES = 1_073_741_824;
 const PAGE_BYTES = 65_536;
 /** The most deltas that the core takes at a time. */
-const MAX_COUNT = 2 ** 24;
+const MAX_COUNT = 16_777_216;
 
 /**
  * Collects deltas in a block of linear memory, to apply them as one batch: cheaper than an array of deltas for

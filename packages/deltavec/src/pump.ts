@@ -1,7 +1,8 @@
 import { Batcher, batchLimits } from "./batcher.ts";
-import { decodeDeltas } from "./codec.ts";
+import { frameLength } from "./codec.ts";
 import { describe, invalid, requireSignal } from "./errors.ts";
-import { spans } from "./frame-cutter.ts";
+import { decoded, spans } from "./frame-cutter.ts";
+import { pooled } from "./pooled-target.ts";
 import type {
   DeltaCursor,
   StreamItem,
@@ -47,7 +48,7 @@ export async function pump(
     wake?.(error);
   };
   const onAbort = (): void => stop(signal?.reason);
-  const batcher = new Batcher(target, limits, onCursor, stop);
+  const batcher = new Batcher(pooled(target, limits.maxBytes), limits, onCursor, stop);
   const intake = new Intake(batcher, typeof begin === "number" ? begin : 0);
 
   const iterator = iteratorOf(source);
@@ -173,19 +174,49 @@ class Intake {
     cursor: DeltaCursor | undefined,
     counted: boolean,
   ): Promise<void> {
-    for (const { start, end, count, replicated } of spans(bytes)) {
-      const part = bytes.subarray(start, end);
-      const place = end === bytes.length ? cursor : undefined;
-      if (replicated) {
+    const units = unitsOf(bytes);
+    for (;;) {
+      let next: IteratorResult<Unit, void>;
+      try {
+        next = units.next();
+      } catch (error) {
+        this.#count++;
+        return this.#batcher.refuse(error, counted ? this.#count : cursor);
+      }
+      if (next.done) {
+        return;
+      }
+      const { delta, frames, count, last } = next.value;
+      const place = last ? cursor : undefined;
+      if (delta !== undefined) {
+        await this.#one(delta, place, counted);
+      } else {
         // What is merged once more does nothing, so that none need be passed over.
         this.#count += count;
-        await this.#batcher.merge(part, count, counted ? this.#count : place);
-      } else {
-        const deltas = decodeDeltas(part);
-        for (const [i, delta] of deltas.entries()) {
-          await this.#one(delta, i === deltas.length - 1 ? place : undefined, counted);
-        }
+        await this.#batcher.merge(frames, count, counted ? this.#count : place);
       }
+    }
+  }
+}
+
+/** A delta, or frames of a replica. */
+type Unit = { readonly count: number; readonly last: boolean } & (
+  | { readonly delta: VectorDelta; readonly frames?: undefined }
+  | { readonly delta?: undefined; readonly frames: Uint8Array }
+);
+
+/** Takes whole frames apart; throws at the first that is broken, when all before it were given. */
+function* unitsOf(bytes: Uint8Array): IterableIterator<Unit, void> {
+  for (const { start, end, count, replicated } of spans(bytes)) {
+    const frames = bytes.subarray(start, end);
+    if (replicated) {
+      yield { frames, count, last: end === bytes.length };
+      continue;
+    }
+    let at = start;
+    for (const delta of decoded(frames, start)) {
+      at += frameLength(bytes, at)!;
+      yield { delta, count: 1, last: at === bytes.length };
     }
   }
 }

@@ -2,7 +2,9 @@ import { DeltaError } from "./errors.ts";
 import { ReaderGate } from "./gate.ts";
 import { Instance } from "./instance.ts";
 import { openOptions } from "./options.ts";
+import { relaxShared } from "./relaxed.ts";
 import { Search } from "./search.ts";
+import { sharedBuild } from "./shared-build.ts";
 import type { ResolvedDeltaDBOptions, SearchOptions } from "./types.ts";
 
 /** What a reader is made from: the writer's module and memory, and its own place at the gate. */
@@ -40,7 +42,7 @@ export class Reader {
   constructor({ module, memory, root, options, gate, reader }: ReaderStart) {
     const instance = new Instance(
       module,
-      { ...openOptions(options), recallSampleRate: 0 },
+      { ...openOptions(options), recallSampleRate: 0, reservedBytes: 0 },
       { memory, root },
     );
     this.#search = new Search(instance, options.dimensions, options.hnswEfSearch);
@@ -107,6 +109,7 @@ export const READY = 0;
 
 /** Makes a reader that answers what comes by a port. */
 export function serveReader(start: ReaderStart, port: MessagePort): void {
+  relaxShared(sharedBuild);
   const reader = new Reader(start);
   port.onmessage = ({ data }: MessageEvent<ReaderRequest>) => {
     const { id, rows, count, k, options } = data;

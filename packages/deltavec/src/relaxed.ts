@@ -1,28 +1,29 @@
 import base64 from "../target/relaxed.wasm";
 import { fromBase64 } from "./base64.ts";
-import { sharedBuild } from "./shared-build.ts";
 
 /** The table's entries in order (docs/abi.md), by the names under which kernels are exported. */
 const ENTRIES = ["codeDotBatch", "codeDotBatch4"] as const;
 
-/**
- * The kernels in relaxed SIMD, for memory that is not shared and that is; null if the engine does not have that, undefined
- * before it was asked.
- */
-const compiled: [own?: WebAssembly.Module | null, shared?: WebAssembly.Module | null] = [];
+/** The kernels in relaxed SIMD; null if the engine does not have that, undefined before it was asked. */
+let compiled: WebAssembly.Module | null | undefined;
+/** The same for memory that is shared; undefined if nobody has asked for them. */
+let shared: WebAssembly.Module | null | undefined;
 
-/** Compiles the kernels once: some 1,500 bytes, which every engine compiles at once. */
-function kernels(shared: boolean): WebAssembly.Module | null {
-  const kind = shared ? 1 : 0;
-  let module = compiled[kind];
-  if (module === undefined) {
-    const own = fromBase64(base64);
-    const bytes = shared ? sharedBuild(own) : own;
-    module =
-      bytes !== undefined && WebAssembly.validate(bytes) ? new WebAssembly.Module(bytes) : null;
-    compiled[kind] = module;
-  }
-  return module;
+/** Compiles kernels: some 1,500 bytes, which every engine compiles at once. */
+function compile(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module | null {
+  return WebAssembly.validate(bytes) ? new WebAssembly.Module(bytes) : null;
+}
+
+/**
+ * From now on instances of the shared build get these kernels, too.
+ *
+ * @param build - makes the shared build of a module
+ */
+export function relaxShared(
+  build: (module: Uint8Array) => Uint8Array<ArrayBuffer> | undefined,
+): void {
+  const bytes = build(fromBase64(base64));
+  shared ??= bytes === undefined ? null : compile(bytes);
 }
 
 /**
@@ -32,8 +33,12 @@ function kernels(shared: boolean): WebAssembly.Module | null {
  * @param table - its table `kernels`
  */
 export function relax(memory: WebAssembly.Memory, table: WebAssembly.Table): void {
-  const module = kernels(!(memory.buffer instanceof ArrayBuffer));
-  if (module !== null) {
+  const own = memory.buffer instanceof ArrayBuffer;
+  if (own && compiled === undefined) {
+    compiled = compile(fromBase64(base64));
+  }
+  const module = own ? compiled : shared;
+  if (module) {
     const { exports } = new WebAssembly.Instance(module, { deltavec: { memory } });
     ENTRIES.forEach((name, entry) => {
       table.set(entry, exports[name]);

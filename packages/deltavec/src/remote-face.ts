@@ -1,11 +1,20 @@
+import type { ChannelHandle, DeltaChannel, makeChannel } from "./channel.ts";
 import { type Connection, freezeEvent, Scope } from "./connection.ts";
 import { DeltaVectorDB } from "./database.ts";
 import { describe, invalid, requireSignal } from "./errors.ts";
+import { filterText } from "./filter.ts";
 import { Listeners } from "./listeners.ts";
 import type { Question, Readers } from "./readers.ts";
-import { type CallOptions, LOCAL_ONLY, type RemoteDeltaVectorDB } from "./remote.ts";
+import {
+  type CallOptions,
+  LOCAL_ONLY,
+  type RemoteChannelOptions,
+  type RemoteDeltaVectorDB,
+} from "./remote.ts";
 import { RemoteIterator } from "./remote-feed.ts";
 import { RemoteFilter } from "./remote-filter.ts";
+import { openReadable, openWritable } from "./stream-doors.ts";
+import type { WritableOptions } from "./stream-types.ts";
 import type {
   DeltaChain,
   DeltaEvent,
@@ -19,6 +28,7 @@ import type {
   SearchResult,
   VectorDelta,
 } from "./types.ts";
+import { requireTarget } from "./views.ts";
 
 /** What all faces of one database share. */
 interface Shared {
@@ -117,7 +127,7 @@ export class RemoteFace
     if (filter !== undefined) {
       return filter.one(query, k);
     }
-    const question = this.#shared.readers?.question(query, false, k, options);
+    const question = this.#readers?.question(query, false, k, options);
     if (question === undefined) {
       return this.#route("search", options === undefined ? [query, k] : [query, k, options]);
     }
@@ -134,7 +144,7 @@ export class RemoteFace
     if (filter !== undefined) {
       return filter.batch(queries, k, this.options.dimensions);
     }
-    const question = this.#shared.readers?.question(queries, true, k, options);
+    const question = this.#readers?.question(queries, true, k, options);
     if (question === undefined) {
       const args = options === undefined ? [queries, k] : [queries, k, options];
       return this.#route("searchBatch", args);
@@ -143,12 +153,37 @@ export class RemoteFace
     return found ?? this.#route("searchBatch", [question.rows, k, question.options]);
   }
 
+  /** Those that searches go to; none if searches are to be checked, which the database does itself. */
+  get #readers(): Readers | undefined {
+    return this.options.recallSampleRate === 0 ? this.#shared.readers : undefined;
+  }
+
   /** Lets readers search, after the calls that were made before. Returns undefined if the database itself is to be asked. */
   #ask(question: Question): Promise<SearchResult[][] | undefined> {
     const { connection, readers } = this.#shared;
     connection.check(this.#scope);
     const found = Promise.resolve(readers?.search(question, connection.settled));
     return this.#scope === undefined ? found : this.#scope.race(found);
+  }
+
+  async getVectorInto(id: string, target: Float32Array): Promise<boolean> {
+    const { dimensions } = this.options;
+    requireTarget(target, dimensions, undefined);
+    const vector = await this.#route<Float32Array | null>("getVector", [id]);
+    if (vector !== null) {
+      requireTarget(target, dimensions, undefined); // it may have been transferred meanwhile
+      target.set(vector);
+    }
+    return vector !== null;
+  }
+
+  writable(options?: WritableOptions): WritableStream<VectorDelta | Uint8Array> {
+    this.#connection.check(this.#scope);
+    return openWritable(this, options);
+  }
+
+  readable(options?: FollowOptions): ReadableStream<DeltaEvent> {
+    return openReadable(this.deltas(options));
   }
 
   async getDeltaChain(id: string): Promise<DeltaChain> {
@@ -208,6 +243,20 @@ export class RemoteFace
     this.#shared.listeners.remove(type, listener);
   }
 
+  async channel(options: RemoteChannelOptions = {}): Promise<DeltaChannel> {
+    const { DeltaChannel, makeChannel } = await import("./channel.ts");
+    const made = await this.#open(options, makeChannel);
+    const { timeoutMs } = options;
+    const channel = new DeltaChannel(made, timeoutMs === undefined ? {} : { timeoutMs });
+    this.#connection.attach(channel);
+    return channel;
+  }
+
+  async channelHandle(options: RemoteChannelOptions = {}): Promise<ChannelHandle> {
+    const { makeChannel } = await import("./channel.ts");
+    return this.#open(options, makeChannel);
+  }
+
   with(options: CallOptions): RemoteDeltaVectorDB {
     const { signal } = options;
     requireSignal(signal);
@@ -237,6 +286,16 @@ export class RemoteFace
     return inspect === undefined ? shown : `RemoteDeltaVectorDB ${inspect(shown, options)}`;
   }
 
+  /** Makes a channel whose other end is in the worker. Returns the end that sends. */
+  async #open(options: RemoteChannelOptions, make: typeof makeChannel): Promise<ChannelHandle> {
+    const { compression, precision } = this.options;
+    const { onError = "stop", ...rest } = options;
+    this.#connection.check(this.#scope);
+    const channel = make({ compression, grid: precision?.grid ?? 0 }, rest);
+    await this.#connection.serve(channel, onError, this.#scope);
+    return channel.producer;
+  }
+
   /** Has a member called where the database is: the one place that could choose between places. */
   #route<T>(method: string, args: readonly unknown[]): Promise<T> {
     return this.#connection.call<T>(method, args, this.#scope);
@@ -249,6 +308,10 @@ export class RemoteFace
       return undefined;
     }
     const { filter, ...rest } = options;
+    this.#connection.check(this.#scope);
+    if (filter !== undefined && typeof filter !== "function") {
+      filterText(filter, "options.filter"); // what is wrong may be what cannot be posted
+    }
     return typeof filter === "function"
       ? new RemoteFilter(this.#connection, this.#scope, filter, rest, this.options.hnswEfSearch)
       : undefined;

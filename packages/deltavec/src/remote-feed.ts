@@ -80,8 +80,10 @@ export class RemoteIterator<T> implements AsyncIterableIterator<T, undefined, vo
   }
 
   async #take(): Promise<IteratorResult<T, undefined>> {
+    let made = false;
     try {
       await this.#made;
+      made = true;
       while (!this.#ended && !this.#connection.closed) {
         if (this.#at < this.#values.length) {
           return { done: false, value: this.#finish(this.#values[this.#at++] as T) };
@@ -94,7 +96,7 @@ export class RemoteIterator<T> implements AsyncIterableIterator<T, undefined, vo
         }
       }
     } catch (error) {
-      if (!this.#ended && !this.#connection.closed) {
+      if (!this.#ended && !(made && this.#connection.closed)) {
         this.#end();
         throw error;
       }

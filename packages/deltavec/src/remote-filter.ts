@@ -22,6 +22,8 @@ export class RemoteFilter {
   readonly #options: SearchOptions;
   readonly #efSearch: number;
   readonly #verdicts = new Map<string, boolean>();
+  /** Metadata of vectors that the function was not asked about yet. */
+  readonly #metadata = new Map<string, string>();
   /** Number of the first call: with it the worker remembers what metadata it has sent. */
   #first: number | undefined;
 
@@ -70,10 +72,7 @@ export class RemoteFilter {
       const first = await begin();
       const results: SearchResult[][] = [];
       for (let i = 0; i < first.hits.length; i++) {
-        const { hits, metadata, size } = first;
-        results.push(
-          await this.#go(queries[i], k, { hits: [hits[i]], metadata: [metadata[i]], size }),
-        );
+        results.push(await this.#go(queries[i], k, first.hits[i], first.size));
       }
       return results;
     } finally {
@@ -84,15 +83,21 @@ export class RemoteFilter {
   }
 
   /** Asks for more and more hits of one query. */
-  async #go(query: Float32Array, k: number, first: Candidates): Promise<SearchResult[]> {
+  async #go(
+    query: Float32Array,
+    k: number,
+    first: readonly SearchResult[],
+    count: number,
+  ): Promise<SearchResult[]> {
     let wanted = k;
-    let candidates = first;
+    let hits = first;
+    let size = count;
     for (let all = false; ; ) {
       const passed: SearchResult[] = [];
-      const hits = candidates.hits[0];
       let tested = 0;
       for (const hit of hits) {
-        if (this.#passes(hit.id, candidates.metadata[0][tested++]) && passed.push(hit) === k) {
+        tested++;
+        if (this.#passes(hit.id) && passed.push(hit) === k) {
           return passed;
         }
       }
@@ -104,35 +109,48 @@ export class RemoteFilter {
           ? NONE_FACTOR * wanted
           : Math.max(LEAST_FACTOR * wanted, (NEXT_FACTOR * k * tested) / passed.length),
       );
-      all = wanted > candidates.size * ALL_PART;
+      all = wanted > size * ALL_PART;
       // What lies far behind the first hit must be found as well as that.
       const efSearch = Math.min(MAX_EF, this.#efSearch + 2 * wanted);
       const options = { ...this.#options, ...(all ? { exact: true } : { efSearch }) };
-      candidates = await this.#ask(false, query, wanted, options, all);
+      const more = await this.#ask(false, query, wanted, options, all);
+      hits = more.hits[0];
+      size = more.size;
     }
   }
 
-  #ask(
+  async #ask(
     batch: boolean,
     queries: unknown,
     k: number,
     options: SearchOptions,
     all: boolean,
   ): Promise<Candidates> {
-    return new Promise((resolve, reject) => {
+    const candidates = await new Promise<Candidates>((resolve, reject) => {
       const args = [this.#first, batch, queries, k, options, all];
       const id = this.#connection.send(CANDIDATES, args, this.#scope, resolve, reject);
       this.#first ??= id;
     });
+    candidates.hits.forEach((list, i) => {
+      list.forEach(({ id }, j) => {
+        const text = candidates.metadata[i][j];
+        if (text !== null) {
+          this.#metadata.set(id, text);
+        }
+      });
+    });
+    return candidates;
   }
 
-  #passes(id: string, metadata: string | null): boolean {
+  #passes(id: string): boolean {
     const seen = this.#verdicts.get(id);
     if (seen !== undefined) {
       return seen;
     }
-    const parsed = metadata ? (JSON.parse(metadata) as Record<string, unknown>) : undefined;
-    const verdict: unknown = this.#test(id, parsed);
+    const text = this.#metadata.get(id);
+    this.#metadata.delete(id);
+    const metadata = text ? (JSON.parse(text) as Record<string, unknown>) : undefined;
+    const verdict: unknown = this.#test(id, metadata);
     if (verdict instanceof Promise) {
       throw invalid(`options.filter must return a boolean, not ${describe(verdict)}`);
     }

@@ -1,16 +1,20 @@
+import { type ChannelErrorPolicy, type ChannelHandle, ChannelServer } from "./channel.ts";
 import { type Backstage, backstage, DeltaVectorDB } from "./database.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { writeId } from "./frame.ts";
 import { WriterGate } from "./gate.ts";
+import { live } from "./life.ts";
 import { load, loadedModule } from "./module.ts";
 import { requireSharedMemory } from "./platform.ts";
 import { serveReader } from "./reader.ts";
+import { relaxShared } from "./relaxed.ts";
 import { LOCAL_ONLY } from "./remote.ts";
 import {
   type Answer,
   CANCEL,
   CANDIDATES,
   type Candidates,
+  CHANNEL,
   CLOSE,
   ERROR,
   EVENT,
@@ -61,17 +65,17 @@ export async function open(
   message: unknown,
   ownModule: () => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<void> {
-  const { deltavec, port, module, options, clock, gate, reader } = (message ?? {}) as Partial<
+  const { deltavec, port, module, options, clock, gate, life, reader } = (message ?? {}) as Partial<
     OpenMessage & ReaderMessage
   >;
   if (deltavec === undefined || !(port instanceof MessagePort)) {
     return;
   }
-  if (reader !== undefined && deltavec === PROTOCOL) {
-    serveReader(reader, port);
-    return;
-  }
   try {
+    if (reader !== undefined && deltavec === PROTOCOL) {
+      serveReader(reader, port);
+      return;
+    }
     if (deltavec !== PROTOCOL) {
       throw new DeltaError(
         "UNSUPPORTED_VERSION",
@@ -85,10 +89,13 @@ export async function open(
       ...(clock ? { now: () => time as number } : {}),
     };
     const db = new DeltaVectorDB(all);
-    new Server(port, db, (now) => {
+    const end = life === undefined ? undefined : await live(life);
+    const setTime = (now: unknown): void => {
       time = now;
-    });
-    const answer = (opened: Opened): void => port.postMessage([[RESULT, OPENING, opened]]);
+    };
+    new Server(port, db, setTime, end);
+    const answer = (opened: Omit<Opened, "lives">): void =>
+      port.postMessage([[RESULT, OPENING, { ...opened, lives: end !== undefined }]]);
     if (gate !== undefined) {
       const { instance } = backstage(db);
       const { memory, root } = instance;
@@ -112,6 +119,7 @@ async function sharedModule(
 ): Promise<Uint8Array<ArrayBuffer>> {
   requireSharedMemory();
   const bytes = sharedBuild(await ownModule());
+  relaxShared(sharedBuild);
   if (bytes === undefined) {
     throw new DeltaError("CORRUPT_DATA", "the module has no memory that could be shared");
   }
@@ -139,6 +147,7 @@ export class Server {
   readonly #db: DeltaVectorDB;
   readonly #back: Backstage;
   readonly #setTime: (now: unknown) => void;
+  readonly #closed: (() => void) | undefined;
   readonly #resources = new Map<number, Resource>();
   /** In the order of the calls. */
   #waiting: Waiting[] = [];
@@ -155,18 +164,29 @@ export class Server {
     >
   >;
 
-  /** @param setTime - is told the time that a call brings with it, before it is begun */
-  constructor(port: MessagePort, db: DeltaVectorDB, setTime: (now: unknown) => void) {
+  /**
+   * @param setTime - is told the time that a call brings with it, before it is begun
+   * @param ended - called when the database was closed
+   */
+  constructor(
+    port: MessagePort,
+    db: DeltaVectorDB,
+    setTime: (now: unknown) => void,
+    ended?: () => void,
+  ) {
     this.#port = port;
     this.#db = db;
     this.#back = backstage(db);
     this.#setTime = setTime;
+    this.#closed = ended;
     this.#special = Object.assign(Object.create(null), {
       [CLOSE]: () => this.#close(),
       [NEXT]: ([id]: readonly unknown[]) => this.#resource(id).page?.(),
       [FRAMES]: (args: readonly unknown[], _: number, frames: ArrayBuffer | undefined) =>
         this.#applyFrames(args, frames),
       [CANDIDATES]: (args: readonly unknown[], id: number) => this.#candidates(args, id),
+      [CHANNEL]: ([handle, onError]: readonly unknown[], id: number) =>
+        this.#serve(handle as ChannelHandle, onError as ChannelErrorPolicy, id),
       onDelta: ([options]: readonly unknown[], id: number) =>
         this.#subscribe(options as FeedOptions, id),
     });
@@ -231,18 +251,23 @@ export class Server {
     waiting.splice(0, done);
     this.#flush();
     if (this.#held) {
-      this.#tick ??= this.#ticker();
-      this.#tick.port1.postMessage(undefined);
+      this.#later(() => {
+        this.#held = false;
+        this.#run();
+      });
     }
   }
 
-  #ticker(): MessageChannel {
-    const channel = new MessageChannel();
-    channel.port2.onmessage = () => {
-      this.#held = false;
-      this.#run();
-    };
-    return channel;
+  /** Runs something behind the messages that have come in by now. */
+  #later(run: () => void): void {
+    const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => void };
+    if (setImmediate !== undefined) {
+      setImmediate(run); // on Node a port may have its messages before those of others
+      return;
+    }
+    this.#tick ??= new MessageChannel();
+    this.#tick.port2.onmessage = run;
+    this.#tick.port1.postMessage(undefined);
   }
 
   #carryOut({ request, frames }: Waiting): void {
@@ -359,6 +384,22 @@ export class Server {
     this.#resources.set(id, { free });
   }
 
+  /** Applies what comes in by a channel, until it ends or the database is closed. */
+  #serve(handle: ChannelHandle, onError: ChannelErrorPolicy, id: number): void {
+    if (!(handle?.port instanceof MessagePort)) {
+      throw invalid(`a channel must have a port, not ${describe(handle)}`);
+    }
+    const apply = (frames: Uint8Array, count: number): void => {
+      this.#back.applyFrames(frames, count);
+    };
+    const server = new ChannelServer(handle, apply, { onError });
+    this.#resources.set(id, { free: () => server.close() });
+    server.closed.then(
+      () => this.#resources.delete(id),
+      () => this.#resources.delete(id),
+    );
+  }
+
   /**
    * Keeps an iterator, which {@link NEXT} goes on with. Values that are ready go along with the first, so that not each
    * takes a way of its own.
@@ -460,6 +501,7 @@ export class Server {
     }
     this.#resources.clear();
     this.#db.close();
+    this.#closed?.();
   }
 }
 

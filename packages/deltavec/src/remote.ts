@@ -1,4 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type {
+  ChannelErrorPolicy,
+  ChannelHandle,
+  ChannelOptions,
+  DeltaChannel,
+  DeltaChannelOptions,
+} from "./channel.ts";
 import type { DeltaVectorDB } from "./database.ts";
 import type {
   DeltaDBOptions,
@@ -28,8 +35,8 @@ export interface ConnectOptions extends DeltaDBOptions {
   name?: string;
   /**
    * How many more workers are to search the same index, in shared memory, while the first one writes: 0 to 64. Searches and
-   * batches go to them; a search sees every write whose call was made before it. Needs shared memory (see `detect`): in a
-   * page, cross-origin isolation. Default 0.
+   * batches go to them, unless there is a `recallSampleRate`; a search sees every write whose call was made before it. Needs
+   * shared memory (see `detect`): in a page, cross-origin isolation. Default 0.
    */
   readers?: number;
 }
@@ -40,13 +47,22 @@ export interface CallOptions {
   signal: AbortSignal;
 }
 
+/** How a channel to a remote database is made. */
+export interface RemoteChannelOptions extends ChannelOptions, DeltaChannelOptions {
+  /** What is done with a delta that the database refuses. Default `stop`. */
+  readonly onError?: ChannelErrorPolicy;
+}
+
 /** What comes back from behind a bridge for what a method returns. */
-type Bridged<Result> =
-  Result extends AsyncIterableIterator<unknown, unknown, unknown>
-    ? Result
-    : Result extends IterableIterator<infer Item>
-      ? AsyncIterableIterator<Item, undefined, void>
-      : Promise<Awaited<Result>>;
+type Bridged<Result> = [Result] extends [
+  | AsyncIterableIterator<unknown, unknown, unknown>
+  | ReadableStream<unknown>
+  | WritableStream<never>,
+]
+  ? Result
+  : [Result] extends [IterableIterator<infer Item>]
+    ? AsyncIterableIterator<Item, undefined, void>
+    : Promise<Awaited<Result>>;
 
 /** Members that are not as the rule has them, and those that cannot be bridged. */
 type Apart =
@@ -109,6 +125,22 @@ export interface RemoteDeltaVectorDB extends BridgedDatabase {
    * @param options - the signal; that of this face, if it has one, counts as well
    */
   with(options: CallOptions): RemoteDeltaVectorDB;
+
+  /**
+   * Makes a channel: a way for many deltas a second, without an answer to each. With shared memory they go through a ring,
+   * else as messages. They are applied in the order they were sent, but in no order with calls: `flush` the channel first.
+   *
+   * @throws DeltaError (as a rejection) `INVALID_ARGUMENT`, `OUT_OF_MEMORY`
+   */
+  channel(options?: RemoteChannelOptions): Promise<DeltaChannel>;
+
+  /**
+   * Makes a channel for another thread: the handle can be posted there, with its `port` transferred, for
+   * `new DeltaChannel(handle)` of `deltavec/channel`.
+   *
+   * @throws DeltaError (as a rejection) `INVALID_ARGUMENT`, `OUT_OF_MEMORY`
+   */
+  channelHandle(options?: RemoteChannelOptions): Promise<ChannelHandle>;
 
   /** Carries out the calls made before, closes the database and ends the worker. Closing again gives the same promise. */
   close(): Promise<void>;

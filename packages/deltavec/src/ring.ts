@@ -1,4 +1,4 @@
-import { DeltaError, type DeltaErrorCode, invalid } from "./errors.ts";
+import { codeOf, DeltaError, invalid, numberOf } from "./errors.ts";
 import { type FrameForm, type FrameTarget, FrameWriter, HEADER_BYTES, VERSION } from "./frame.ts";
 import { readUtf8, writeUtf8 } from "./text.ts";
 import type { VectorDelta } from "./types.ts";
@@ -294,7 +294,7 @@ export class RingProducer {
     const text = new Uint8Array(words.buffer, ERROR_TEXT, RING_HEADER_BYTES - ERROR_TEXT);
     const bytes = Math.min(words[ERROR_BYTES] >>> 0, text.length);
     const index = (words[ERROR_INDEX] >>> 0) + words[ERROR_INDEX + 1] * 2 ** 32;
-    const code = CODES[words[ERROR_CODE]] ?? "CORRUPT_DATA";
+    const code = codeOf(words[ERROR_CODE]) ?? "CORRUPT_DATA";
     // A copy: shared bytes are not decoded everywhere.
     return new DeltaError(
       code,
@@ -658,7 +658,7 @@ export class RingConsumer {
       }
       this.#bytes.set(text.subarray(0, kept), ERROR_TEXT);
       const index = error.index ?? -1;
-      words[ERROR_CODE] = CODES.indexOf(error.code);
+      words[ERROR_CODE] = numberOf(error.code);
       words[ERROR_BYTES] = kept;
       words[ERROR_INDEX] = index;
       words[ERROR_INDEX + 1] = Math.floor(index / 2 ** 32);
@@ -774,21 +774,3 @@ function wordsOf(ring: SharedArrayBuffer): Int32Array<SharedArrayBuffer> {
   }
   throw new DeltaError("CORRUPT_DATA", "this shared memory is no ring of frames");
 }
-
-/** Codes of errors by the number that stands for them in a ring. */
-const CODES: readonly DeltaErrorCode[] = [
-  "CORRUPT_DATA",
-  "INVALID_ARGUMENT",
-  "DIMENSION_MISMATCH",
-  "NOT_FINITE",
-  "VECTOR_NOT_FOUND",
-  "VECTOR_EXISTS",
-  "OUT_OF_ORDER",
-  "CAPACITY_EXCEEDED",
-  "OUT_OF_MEMORY",
-  "BUFFER_FULL",
-  "HISTORY_COMPACTED",
-  "UNSUPPORTED_VERSION",
-  "CLOSED",
-  "UNSUPPORTED_PLATFORM",
-];

@@ -80,8 +80,13 @@ export class Backoff {
   /**
    * @param reconnect - as given
    * @param otherwise - what holds without it
+   * @param possible - whether there is anything to connect to
    */
-  constructor(reconnect: boolean | ReconnectOptions | undefined, otherwise: boolean) {
+  constructor(
+    reconnect: boolean | ReconnectOptions | undefined,
+    otherwise: boolean,
+    possible: boolean,
+  ) {
     const {
       minDelayMs = 500,
       maxDelayMs = 30_000,
@@ -94,7 +99,7 @@ export class Backoff {
         );
       }
     }
-    if (reconnect ?? otherwise) {
+    if (possible && (reconnect ?? otherwise)) {
       this.#options = { minDelayMs, maxDelayMs, maxAttempts };
     }
   }

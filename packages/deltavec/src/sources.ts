@@ -5,6 +5,7 @@ import {
   intake,
   listenTo,
   type MessageOptions,
+  Place,
   requireTarget,
 } from "./messages.ts";
 import { type ConnectionOptions, type DeltaSource, Lost } from "./source-kit.ts";
@@ -44,6 +45,8 @@ export interface EventSourceOptions extends MessageOptions, ConnectionOptions {
 
 /** States of a WebSocket and of an EventSource from which on nothing more comes. */
 const CLOSED = 2;
+/** State of a WebSocket that messages can be sent to. */
+const OPEN = 1;
 /** Tells a server why the source closes. */
 const TOO_MUCH = 4013;
 
@@ -86,13 +89,19 @@ export function webSocketDeltas(
   const listen = (target: WebSocket, mark: string | undefined): Connection => {
     target.binaryType = "arraybuffer";
     const { inbox, offer } = intake(options, () => resume !== undefined && given === undefined);
-    const stop = listenTo(target, {
-      open: () => {
-        const hello = resume?.(mark);
-        if (hello !== undefined) {
-          target.send(hello);
+    const hello = (): void => {
+      try {
+        const first = resume?.(mark);
+        if (first !== undefined) {
+          target.send(first);
         }
-      },
+      } catch (error) {
+        inbox.end(error);
+        close();
+      }
+    };
+    const stop = listenTo(target, {
+      open: hello,
       message: ({ data }: MessageEvent<unknown>) => {
         if (!offer({ data, mark: undefined, again: false })) {
           close(TOO_MUCH, "too much waits to be read");
@@ -113,12 +122,14 @@ export function webSocketDeltas(
     };
     if (target.readyState >= CLOSED) {
       inbox.end(new Lost("the WebSocket is closed"));
+    } else if (target.readyState === OPEN) {
+      hello();
     }
     return { inbox, close: () => close() };
   };
   return connected(
     options,
-    given && listen(given, undefined),
+    given && listen(given, new Place(from).mark),
     (mark) => listen(new WebSocket(socket as string | URL, protocols), mark),
     { always: false, repeats: resume !== undefined },
   );
@@ -130,8 +141,8 @@ export function webSocketDeltas(
  *
  * A connection to an address is made when the first delta is asked for, and closed with the source. The browser makes a
  * lost one again; where it gives up (an HTTP error), the source does, after a wait, longer from failure to failure. Nothing
- * is lost or applied twice if the server gives events ids and sends what lies behind `Last-Event-ID`, or the parameter
- * `lastEventId`. A source that is given is listened to from this call on; it is never closed, and never made again.
+ * is lost or applied twice if the server gives events ids, the first one at least, and sends what lies behind
+ * `Last-Event-ID`, or the parameter `lastEventId`. A server without ids is taken to go on with what is new. A source that is given is listened to from this call on; it is never closed, and never made again.
  *
  * Server-sent events cannot be told to wait. When more than `maxBuffered` bytes wait to be read, the source closes and, if
  * there was an id, connects again when these are read; otherwise it then fails with `BUFFER_FULL`.

@@ -9,6 +9,7 @@ export {
   type BroadcastTarget,
   broadcast,
   broadcastDeltas,
+  type Channel,
 } from "./broadcast.ts";
 export { type DecodeOptions, decodeDeltas, type EncodeOptions, encodeDeltas } from "./codec.ts";
 export {
@@ -19,6 +20,8 @@ export {
 export { type DeltaJson, deltaToJson, parseDelta, parseDeltas } from "./delta-json.ts";
 export { type FetchOptions, fetchDeltas } from "./fetch-deltas.ts";
 export type { MessageOptions } from "./messages.ts";
+// Of the main entry, too. That this one has all that it needs keeps the files few that the main one loads.
+export { type DeltaPoolOptions, SharedDeltaPool } from "./pool.ts";
 export type {
   ConnectionOptions,
   DeltaSource,
@@ -31,3 +34,15 @@ export {
   type WebSocketOptions,
   webSocketDeltas,
 } from "./sources.ts";
+export type {
+  BatchOptions,
+  DeltaCursor,
+  SkippedDelta,
+  StreamItem,
+  StreamOptions,
+  StreamPart,
+  StreamProgress,
+  StreamSource,
+  StreamTarget,
+  WritableOptions,
+} from "./stream-types.ts";

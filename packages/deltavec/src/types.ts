@@ -35,6 +35,14 @@ export interface VectorDelta {
   timestamp?: Date;
 }
 
+/** Vectors in one block. */
+export interface VectorBlock {
+  /** The vectors' values, one behind the other, each with `dimensions` floats; zeros for those that do not exist. */
+  readonly values: Float32Array<ArrayBuffer>;
+  /** Which of the ids there is no vector for: their positions, ascending. */
+  readonly missing: readonly number[];
+}
+
 /** Where a delta was issued: by this replica, or by another, whose deltas came by `merge`. */
 export type DeltaOrigin = "local" | "merge";
 
@@ -398,6 +406,13 @@ export interface DeltaDBOptions {
   idleRepair?: boolean;
   /** Share of searches that are checked against an exact one, for `stats().index.estimatedRecall`; 0 to 1. Default 0. */
   recallSampleRate?: number;
+  /**
+   * Whether all memory for `maxVectors` vectors is taken at once, and none later: views then stay valid as long as their
+   * vectors live, and what does not fit any more is `OUT_OF_MEMORY` (docs/memory.md). Default false.
+   */
+  reserve?: boolean;
+  /** Whether views are checked: one that is not valid any more throws when it is read. Slow. Default false. */
+  debug?: boolean;
   /** This replica's number, 12 hexadecimal digits, part of every delta's id. Default: random. Replicas must differ. */
   replicaId?: string;
   /** Told what an `onDelta` callback threw. Default: `reportError` where there is one, else `console.error`. */

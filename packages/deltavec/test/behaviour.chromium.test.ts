@@ -1,22 +1,61 @@
 // The behaviour suite in Chromium, bundled as an application would.
-import { test } from "node:test";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
 import type {} from "./browser/behaviour.ts";
-import { Browser, bundle, page, serve } from "./support/chromium.ts";
+import { Browser, bundle, ISOLATION, page, type Site, serve } from "./support/chromium.ts";
+import { PACKAGE } from "./support/process.ts";
 
-test("in Chromium", async (t) => {
-  await using site = await serve({
-    "/": { type: "text/html", body: page("/behaviour.js") },
+let site: Site;
+let browser: Browser;
+
+before(async () => {
+  const body = page("/behaviour.js");
+  site = await serve({
+    "/": { type: "text/html", body },
+    "/isolated": { type: "text/html", body, headers: ISOLATION },
     "/behaviour.js": { type: "text/javascript", body: await bundle("behaviour.ts") },
+    "/worker.js": {
+      type: "text/javascript",
+      body: await readFile(join(PACKAGE, "dist/worker.js")),
+      headers: ISOLATION,
+    },
   });
-  await using browser = await Browser.launch();
-  const tab = await browser.context.newPage();
-  await tab.goto(site.origin);
-  for (const name of await tab.evaluate(() => testPage.load())) {
-    await t.test(name, async () => {
-      const failure = await tab.evaluate((which) => testPage.run(which), name);
-      if (failure !== undefined) {
-        throw new Error(failure);
-      }
-    });
-  }
+  browser = await Browser.launch();
 });
+
+after(async () => {
+  await browser[Symbol.asyncDispose]();
+  await site[Symbol.asyncDispose]();
+});
+
+for (const [title, path, isolated] of [
+  ["in Chromium", "", false],
+  ["in Chromium, in a worker", "#worker", false],
+  ["in Chromium, in shared memory", "isolated#shared", true],
+] as const) {
+  test(title, async (t) => {
+    const tab = await browser.context.newPage();
+    await tab.goto(`${site.origin}/${path}`);
+    if ((await tab.evaluate(() => crossOriginIsolated)) !== isolated) {
+      throw new Error("the page is not what it should be");
+    }
+    const all = await tab.evaluate(() => testPage.load());
+    // Shared memory takes its time to be had; on Node all are run.
+    const names = isolated ? all.filter((_, i) => i % 3 === 0) : all;
+    for (const [i, name] of names.entries()) {
+      if (isolated && i % 20 === 0) {
+        // Only with its page go the shared memories of a database, and there is room for some dozens.
+        await tab.reload();
+        await tab.evaluate(() => testPage.load());
+      }
+      await t.test(name, async () => {
+        const failure = await tab.evaluate((which) => testPage.run(which), name);
+        if (failure !== undefined) {
+          throw new Error(failure);
+        }
+      });
+    }
+    await tab.close();
+  });
+}

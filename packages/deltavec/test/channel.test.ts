@@ -1,7 +1,7 @@
 // Channels between the threads of Node, with shared memory and without: the same behaviour.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import {
   type ChannelErrorPolicy,
@@ -21,8 +21,11 @@ import { Random } from "./support/random.ts";
 const FORM = { compression: true, grid: 0 };
 const NOT_FOUND = "VECTOR_NOT_FOUND";
 
-function script(name: string): URL {
-  return new URL(`./support/${name}.ts`, import.meta.url);
+/** Starts a worker that ends with the test, however that ends. */
+function start(t: TestContext, name: string): Worker {
+  const worker = new Worker(new URL(`./support/${name}.ts`, import.meta.url));
+  t.after(() => worker.terminate());
+  return worker;
 }
 
 function delta(id: string, values = 3): VectorDelta {
@@ -420,8 +423,8 @@ for (const shared of [true, false]) {
     });
 
     for (const where of ["main", "worker"]) {
-      test(`100,000 deltas from a ${where} thread: none lost, doubled, torn, out of order`, async () => {
-        const consumer = new Worker(script("channel-consumer"));
+      test(`100,000 deltas from a ${where} thread: none lost, doubled, torn, out of order`, async (t) => {
+        const consumer = start(t, "channel-consumer");
         const ends = makeChannel(FORM, { shared, capacity: 2 ** 16 });
         const common = { seed: 11, most: 400 };
         const consume: Consume = { ...common, handle: ends.consumer, stalls: true };
@@ -432,22 +435,20 @@ for (const shared of [true, false]) {
         if (where === "main") {
           report = await produce(options, new DeltaChannel(ends.producer));
         } else {
-          const producer = new Worker(script("channel-producer"));
+          const producer = start(t, "channel-producer");
           const message: Produce = { ...options, handle: ends.producer, blocking: shared };
           producer.postMessage(message, [transferable(ends.producer.port)]);
           [report] = await once(producer, "message");
-          await producer.terminate();
         }
         assert.deepEqual(await consumed, [{ seen: 100_000, error: undefined }]);
         const counts = { sent: 100_000, applied: 100_000, discarded: 0 };
         assert.deepEqual(report, { ...counts, skipped: [], skippedCount: 0 });
-        await consumer.terminate();
       });
     }
 
-    test("a consumer whose worker dies ends the channel, naming what was applied", async () => {
+    test("a consumer whose worker dies ends the channel, naming what was applied", async (t) => {
       for (const how of ["terminate", "exit"]) {
-        const consumer = new Worker(script("channel-consumer"));
+        const consumer = start(t, "channel-consumer");
         const ends = makeChannel(FORM, { shared, capacity: 4096 });
         const consume: Consume = {
           ...{ handle: ends.consumer, seed: 3, most: 20, stalls: false },
@@ -468,17 +469,16 @@ for (const shared of [true, false]) {
             return how === "terminate" || Number(applied) <= 5000;
           },
         );
-        await consumer.terminate();
       }
     });
 
-    test("when a producer's worker dies, what it had sent is applied, and the channel ends", async () => {
+    test("when a producer's worker dies, what it had sent is applied, and the channel ends", async (t) => {
       const ends = makeChannel(FORM, { shared, capacity: 2 ** 16 });
       const seen: string[] = [];
       const server = new ChannelServer(ends.consumer, (frames) => {
         seen.push(...readFrames(frames).map(({ id }) => id));
       });
-      const producer = new Worker(script("channel-producer"));
+      const producer = start(t, "channel-producer");
       const message: Produce = {
         ...{
           handle: ends.producer,
@@ -501,8 +501,8 @@ for (const shared of [true, false]) {
   });
 }
 
-test("a page's messages get in between while a channel is busy", async () => {
-  const consumer = new Worker(script("channel-consumer"));
+test("a page's messages get in between while a channel is busy", async (t) => {
+  const consumer = start(t, "channel-consumer");
   const ends = makeChannel(FORM);
   const common = { seed: 21, most: 400 };
   const consume: Consume = { ...common, handle: ends.consumer, stalls: true };
@@ -528,7 +528,6 @@ test("a page's messages get in between while a channel is busy", async () => {
   await work;
   assert.equal((await consumed).seen, 60_000);
   assert.ok(answers >= 10, `${answers} answers`);
-  await consumer.terminate();
 });
 
 test("without a ring a channel does not block", () => {

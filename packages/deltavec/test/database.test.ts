@@ -25,6 +25,8 @@ test("options are those of the interface contract by default", () => {
     keepFloats: true,
     idleRepair: true,
     recallSampleRate: 0,
+    reserve: false,
+    debug: false,
   });
 });
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import binaryen from "binaryen";
-import { DeltaError, DeltaVectorDB, init } from "deltavec";
+import { DeltaError, DeltaVectorDB, init, SharedDeltaPool } from "deltavec";
 
 /** A module with our exports that traps where the core never should. Each function is wrong in its own way. */
 const FAULTY = `(module
@@ -11,6 +11,8 @@ const FAULTY = `(module
   (func (export "dv_control") (result i32) (i32.const 256))
   (func (export "dv_input") (param i32) (result i32) (i32.const 1024))
   (func (export "dv_open") (param i32) (result i32) (i32.const 1))
+  (func (export "dv_reserve") (param i32) (result i32) (i32.const 0))
+  (func (export "dv_attach") (param i32 i32) (result i32) (i32.const 0))
   (func (export "dv_close") (param i32) (result i32) (i32.const 0))
   (func (export "dv_find") (param i32 i32 i32) (result i32) (unreachable))
   (func (export "dv_metadata") (param i32 i32 i32) (result i32)
@@ -48,6 +50,9 @@ const faults: [string, (db: DeltaVectorDB) => unknown, new (...args: never[]) =>
   ["has", (db) => db.has("a"), WebAssembly.RuntimeError],
   ["getVector", (db) => db.getVector("a"), WebAssembly.RuntimeError],
   ["getVectorView", (db) => db.getVectorView("a"), WebAssembly.RuntimeError],
+  ["getVectorPtr", (db) => db.getVectorPtr("a"), WebAssembly.RuntimeError],
+  ["getVectors", (db) => db.getVectors(["a"]), WebAssembly.RuntimeError],
+  ["getVectorInto", (db) => db.getVectorInto("a", new Float32Array(384)), WebAssembly.RuntimeError],
   ["getMetadata", (db) => db.getMetadata("a"), WebAssembly.RuntimeError],
   ["ids", (db) => [...db.ids()], WebAssembly.RuntimeError],
   ["stateDigest", (db) => db.stateDigest(), WebAssembly.RuntimeError],
@@ -59,6 +64,15 @@ const faults: [string, (db: DeltaVectorDB) => unknown, new (...args: never[]) =>
   [
     "applyDeltas",
     (db) => db.applyDeltas([{ vectorId: "a", operation: { type: "delete" } }]),
+    RangeError,
+  ],
+  [
+    "a flush",
+    (db) => {
+      const pool = new SharedDeltaPool(64);
+      pool.writeDelta({ vectorId: "a", operation: { type: "delete" } });
+      pool.flush(db);
+    },
     RangeError,
   ],
   ["search", (db) => db.search(new Float32Array(384), 1), Error],

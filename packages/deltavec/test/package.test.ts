@@ -9,12 +9,12 @@ import { build } from "esbuild";
 import { inFreshProcess, PACKAGE } from "./support/process.ts";
 
 /** Bundles a module text as an application's build does. Returns what is loaded at first: not what is imported later. */
-async function bundled(text: string): Promise<string> {
+async function bundled(text: string, splitting = true): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents: text, resolveDir: PACKAGE },
     bundle: true,
     minify: true,
-    splitting: true,
+    splitting,
     outdir: "/",
     format: "esm",
     target: "es2022",
@@ -65,6 +65,14 @@ test("the module takes at most 45.7 KB gzip", (t) => {
   assert.ok(size <= 45_700, `${size} bytes`);
 });
 
+test("a source adds at most 8 KB gzip to a bundle", async (t) => {
+  const entry = 'export * from "deltavec/slim"';
+  const source = 'export { webSocketDeltas } from "deltavec/streams"';
+  const size = gzip(await bundled(`${entry};${source}`)) - gzip(await bundled(entry));
+  t.diagnostic(`webSocketDeltas, bundled and minified: ${size} bytes gzip`);
+  assert.ok(size <= 8_000, `${size} bytes`);
+});
+
 test("deltavec/slim does not contain the module", async (t) => {
   const size = gzip(await bundled('export * from "deltavec/slim"'));
   t.diagnostic(`slim, bundled and minified: ${size} bytes gzip`);
@@ -83,11 +91,39 @@ test("the bundled module is the one beside it", async () => {
   assert.equal(same, true);
 });
 
-for (const entry of ["deltavec", "deltavec/slim"]) {
+test("the end of a channel that sends takes at most 10 KB gzip", async (t) => {
+  const size = gzip(await bundled('export { DeltaChannel } from "deltavec/channel"'));
+  t.diagnostic(`DeltaChannel, bundled and minified: ${size} bytes gzip`);
+  assert.ok(size <= 10_000, `${size} bytes`);
+});
+
+test("the worker's script is one file, which runs as a classic script, too", () => {
+  const text = readFileSync(join(PACKAGE, "dist/worker.js"), "utf8");
+  assert.deepEqual(files("worker.js"), ["worker.js"]);
+  assert.doesNotMatch(text, /\bimport\s*[(.]/);
+  new Function(text);
+});
+
+test("the worker's script stays in a bundle though nothing of it is used", async () => {
+  assert.match(await bundled('import "deltavec/worker"'), /dv_apply/);
+});
+
+test("importing deltavec/worker outside of a worker does nothing", async () => {
+  const result = await inFreshProcess(`
+    const names = () => Reflect.ownKeys(globalThis).map(String).join();
+    const before = names();
+    Object.freeze(globalThis);
+    report([Object.keys(await import("deltavec/worker")), names() === before]);`);
+  assert.deepEqual(result, [[], true]);
+});
+
+for (const entry of ["deltavec", "deltavec/slim", "deltavec/streams", "deltavec/channel"]) {
   test(`importing ${entry} and using nothing leaves nothing in a bundle`, async () => {
     assert.equal((await bundled(`import "${entry}"`)).trim(), "");
   });
+}
 
+for (const entry of ["deltavec", "deltavec/slim"]) {
   test(`importing ${entry} touches nothing, and needs nothing of a browser`, async () => {
     const result = await inFreshProcess(`
       const needed = ["WebAssembly", "fetch", "Response", "Blob", "URL", "TextEncoder", "TextDecoder",

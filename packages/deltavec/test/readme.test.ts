@@ -9,7 +9,10 @@ import { after, before, test } from "node:test";
 const here = dirname(import.meta.dirname);
 // Within the package, so that "deltavec" is this package.
 const directory = join(here, "target/readme");
-const documents = ["README.md", "docs/history.md"].map((name) => ({
+const documents = [
+  "README.md",
+  ...["history", "memory", "streams"].map((name) => `docs/${name}.md`),
+].map((name) => ({
   name,
   text: readFileSync(join(here, "../..", name), "utf8"),
 }));

@@ -225,6 +225,7 @@ export class AdrBench {
       quantization: 1,
       keepFloats: true,
       recallSampleRate: 0,
+      reservedBytes: 0,
       compression: true,
       history: this.#history,
       replicaId: "000000000001",

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { serialize } from "node:v8";
 import { gzipSync } from "node:zlib";
 import type { VectorDelta } from "deltavec";
@@ -13,7 +14,7 @@ import { SPARSE_VALUES, vectorId } from "./protocol.ts";
 export interface Sizes {
   readonly wasm_bytes: number;
   readonly wasm_gzip_bytes: number;
-  /** The package's main entry, the module in it, bundled and minified. */
+  /** The package's main entry, the module in it, bundled and minified: what is loaded at first, not what is imported later. */
   readonly package_bytes: number;
   readonly package_gzip_bytes: number;
   /** The entry that loads the module by URL, without the module. */
@@ -59,10 +60,13 @@ function gzipped(bytes: Uint8Array): number {
   return gzipSync(bytes, { level: 9 }).length;
 }
 
+/** Bundles an entry. Returns what it imports statically, and itself. */
 async function bundled(entry: string): Promise<Uint8Array> {
-  const result = await build({
+  const { outputFiles } = await build({
     entryPoints: [`${PACKAGE}/dist/${entry}`],
     bundle: true,
+    splitting: true,
+    outdir: "/",
     format: "esm",
     platform: "browser",
     target: "es2023",
@@ -70,5 +74,12 @@ async function bundled(entry: string): Promise<Uint8Array> {
     write: false,
     logLevel: "silent",
   });
-  return result.outputFiles[0]!.contents;
+  const texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
+  const loaded = new Set([entry]);
+  for (const name of loaded) {
+    for (const [, part] of texts.get(name)!.matchAll(/(?:from|import) ?"\.\/([^"]+)"/g)) {
+      loaded.add(part!);
+    }
+  }
+  return Buffer.from(Array.from(loaded, (name) => texts.get(name)).join(""));
 }

@@ -1,3 +1,6 @@
+import { measureBridge } from "../bench/bridge/bench.ts";
+import type { BridgeRequest } from "../bench/bridge/protocol.ts";
+import type { Threads } from "../bench/bridge/threads.ts";
 import { measureChurn } from "../bench/churn/bench.ts";
 import type { ChurnRequest } from "../bench/churn/protocol.ts";
 import { HistoryBench } from "../bench/history-operations.ts";
@@ -16,6 +19,7 @@ export interface Platform {
   source(location: string): Source;
   /** Compiles the WebAssembly module. */
   module(): Promise<WebAssembly.Module>;
+  readonly threads: Threads;
 }
 
 /** The calls that the engines in WebAssembly know; the same code in Node and in a browser. */
@@ -67,6 +71,12 @@ export class Calls {
         const request = params as ChurnRequest;
         const { source, runtime } = this.#platform;
         const figures = await measureChurn(source(request.data), request, emit);
+        return { runtime, figures };
+      }
+      case "bridge": {
+        const request = params as BridgeRequest;
+        const { source, runtime, threads } = this.#platform;
+        const figures = await measureBridge(source(request.data), request, threads, emit);
         return { runtime, figures };
       }
       default:

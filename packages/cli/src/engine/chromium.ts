@@ -3,13 +3,13 @@ import { mkdtemp, readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { folder } from "../data/folder.ts";
 import { messageOf, UsageError } from "../errors.ts";
-import { WASM_FILE } from "../paths.ts";
+import { PACKAGE, WASM_FILE } from "../paths.ts";
 import type { Engine } from "./engine.ts";
 
 const PLACES = [
@@ -66,9 +66,9 @@ export class ChromiumHost {
    */
   static async start(data: string): Promise<ChromiumHost> {
     const executablePath = findChromium();
-    const script = await bundle();
+    const scripts = await bundle();
     const server = createServer((request, response) => {
-      serve(request.url ?? "/", script, data).then(
+      serve(request.url ?? "/", scripts, data).then(
         ({ type, body }) => response.writeHead(200, { ...HEADERS, "content-type": type }).end(body),
         (error) => response.writeHead(404, HEADERS).end(messageOf(error)),
       );
@@ -145,9 +145,16 @@ class PageEngine implements Engine {
   }
 }
 
-async function bundle(): Promise<Uint8Array> {
+/** Scripts by the path that they are served at. */
+type Scripts = ReadonlyMap<string, Uint8Array>;
+
+async function bundle(): Promise<Scripts> {
   const result = await build({
-    entryPoints: [fileURLToPath(new URL("page-main.ts", import.meta.url))],
+    entryPoints: {
+      main: fileURLToPath(new URL("page-main.ts", import.meta.url)),
+      soak: join(PACKAGE, "test/support/channel-consumer.ts"),
+    },
+    outdir: "/",
     bundle: true,
     format: "esm",
     platform: "browser",
@@ -157,12 +164,15 @@ async function bundle(): Promise<Uint8Array> {
     write: false,
     logLevel: "silent",
   });
-  return result.outputFiles[0]!.contents;
+  const scripts = new Map(
+    result.outputFiles.map(({ path, contents }) => [`/${basename(path)}`, contents]),
+  );
+  return scripts.set("/worker.js", await readFile(join(PACKAGE, "dist/worker.js")));
 }
 
 async function serve(
   url: string,
-  script: Uint8Array,
+  scripts: Scripts,
   data: string,
 ): Promise<{ type: string; body: Uint8Array | string }> {
   if (url === "/") {
@@ -170,7 +180,8 @@ async function serve(
       '<!doctype html><title>deltavec</title><script type="module" src="/main.js"></script>';
     return { type: "text/html", body };
   }
-  if (url === "/main.js") {
+  const script = scripts.get(url);
+  if (script !== undefined) {
     return { type: "text/javascript", body: script };
   }
   if (url === "/deltavec.wasm") {

@@ -12,7 +12,8 @@ export const WASM_ENGINES: readonly EngineName[] = ["node", "chromium"];
  *
  * Every engine knows the calls `demo` ({@link DemoRequest}, reports {@link DemoEvent}s), `init`, `open`, `run` and
  * `memory` (see `bench/protocol.ts`), and `churn` (see `bench/churn/protocol.ts`); those in WebAssembly also
- * `history open`, `history run`, `history present` and `history bytes` (see `bench/history-protocol.ts`).
+ * `history open`, `history run`, `history present` and `history bytes` (see `bench/history-protocol.ts`), and `bridge` (see
+ * `bench/bridge/protocol.ts`).
  */
 export interface Engine {
   readonly name: EngineName;

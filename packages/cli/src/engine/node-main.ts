@@ -1,11 +1,16 @@
 /** The Node engine: calls on standard input, replies on standard output, a line of JSON each. */
+
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { registerHooks } from "node:module";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { type Transferable, Worker } from "node:worker_threads";
+import { COUNTER, type Thread } from "../bench/bridge/threads.ts";
 import { folder } from "../data/folder.ts";
 import { messageOf } from "../errors.ts";
-import { WASM_FILE } from "../paths.ts";
+import { PACKAGE, WASM_FILE } from "../paths.ts";
 import { Calls } from "./calls.ts";
 import type { Reply, Request } from "./engine.ts";
 
@@ -24,7 +29,25 @@ const calls = new Calls({
   runtime: `WebAssembly on Node ${process.versions.node}`,
   source: folder,
   module: async () => await WebAssembly.compile(await readFile(WASM_FILE)),
+  threads: {
+    worker: true,
+    soak: () => thread(new Worker(join(PACKAGE, "test/support/channel-consumer.ts"))),
+    counter: () =>
+      thread(
+        new Worker(`const self = require("node:worker_threads").parentPort;${COUNTER}`, {
+          eval: true,
+        }),
+      ),
+  },
 });
+
+function thread(worker: Worker): Thread {
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer as unknown as Transferable[]),
+    answer: async () => (await once(worker, "message"))[0],
+    end: () => void worker.terminate(),
+  };
+}
 
 function reply(value: Reply): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);

@@ -15,6 +15,7 @@ import type {
   RepairStats,
   SearchOptions,
   SearchResult,
+  VectorBlock,
   VectorDelta,
 } from "../../src/types.ts";
 
@@ -30,7 +31,7 @@ export interface Face {
   getVector(id: string): Awaitable<Float32Array | null>;
   getMetadata(id: string): Awaitable<Record<string, unknown> | null>;
   has(id: string): Awaitable<boolean>;
-  ids(): Awaitable<Iterable<string>>;
+  ids(): Awaitable<Iterable<string>> | AsyncIterable<string>;
   readonly size: Awaitable<number>;
   readonly position: Awaitable<number>;
   search(query: Float32Array, k: number, options?: SearchOptions): Awaitable<SearchResult[]>;
@@ -53,16 +54,21 @@ export interface Face {
   compact(options?: CompactOptions): Awaitable<CompactionStats>;
   rollbackTo(id: string, deltaId: string): Awaitable<string[]>;
   close(): Awaitable<void>;
-  /** Only where the face is in the same process as the database. */
+  /** Only where the face is beside the database. */
   getVectorView?(id: string): Float32Array | null;
-  onDelta?(callback: (delta: DeltaEvent) => void, options?: FeedOptions): () => void;
-  deltas?(options?: FollowOptions): AsyncIterableIterator<DeltaEvent, undefined, void>;
-  addEventListener?(
+  getVectorPtr?(id: string): number;
+  getMemory?(): { readonly buffer: ArrayBufferLike };
+  getDimensions(): Awaitable<number>;
+  getVectorInto(id: string, target: Float32Array): Awaitable<boolean>;
+  getVectors(ids: readonly string[]): Awaitable<VectorBlock>;
+  onDelta(callback: (delta: DeltaEvent) => void, options?: FeedOptions): Awaitable<() => void>;
+  deltas(options?: FollowOptions): AsyncIterableIterator<DeltaEvent, undefined, void>;
+  addEventListener(
     type: "delta",
     listener: DeltaEventListener<never> | null,
     options?: DeltaListenerOptions | boolean,
-  ): void;
-  removeEventListener?(type: "delta", listener: DeltaEventListener<never> | null): void;
+  ): Awaitable<void>;
+  removeEventListener(type: "delta", listener: DeltaEventListener<never> | null): Awaitable<void>;
 }
 
 /** Makes an empty database. */
@@ -76,4 +82,25 @@ export interface Harness {
 /** What the tests of one area are given. */
 export interface Bench extends Harness {
   readonly open: Open;
+  /** Whether all that a call does is done when it returns: the face is beside the database. */
+  readonly synchronous: boolean;
+}
+
+/** Lists the ids of a database. */
+export async function listed(db: Face): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const id of await db.ids()) {
+    ids.push(id);
+  }
+  return ids;
+}
+
+/**
+ * Waits until what callbacks of subscriptions have begun is done, and told: some times there and back. Where all is
+ * synchronous, it is done already.
+ */
+export async function settled({ synchronous }: Bench, db: Face): Promise<void> {
+  for (let i = 0; i < 4 && !synchronous; i++) {
+    await db.position;
+  }
 }

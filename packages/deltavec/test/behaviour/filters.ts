@@ -236,12 +236,7 @@ async function idsOf(db: Face, filter: MetadataFilter | FilterFunction): Promise
 }
 
 /** Searches among vectors that pass: by metadata as data, and by functions. */
-export function filters(
-  { test, open }: Bench,
-  runs: number,
-  remote: boolean,
-  typed: boolean,
-): void {
+export function filters({ test, open, synchronous }: Bench, runs: number, typed: boolean): void {
   for (const [what, filter] of FILTERS) {
     test(`filter: ${what}`, async () => {
       const db = await open({ dimensions: 2 });
@@ -305,11 +300,7 @@ export function filters(
 
   const kinds: [string, (step: number) => MetadataFilter | FilterFunction][] = [
     ["data", (step) => ({ field: "part", range: { lt: step } })],
-    ...(remote
-      ? []
-      : ([
-          ["a function", (step) => (_, metadata) => (metadata as { part: number }).part < step],
-        ] as [string, (step: number) => FilterFunction][])),
+    ["a function", (step) => (_, metadata) => (metadata as { part: number }).part < step],
   ];
   for (const [kind, filterOf] of kinds) {
     for (const percent of [1, 10, 50]) {
@@ -374,9 +365,10 @@ export function filters(
     });
   }
 
-  wrongFilters({ test, open }, typed);
-  if (!remote) {
-    functions({ test, open });
+  wrongFilters({ test, open, synchronous }, typed);
+  functions({ test, open, synchronous });
+  if (synchronous) {
+    reentrance({ test, open, synchronous });
   }
 }
 
@@ -485,7 +477,10 @@ function functions({ test, open }: Bench): void {
       await db.applyDelta(scale("v0", 2));
     });
   }
+}
 
+/** What a function does with databases while it is asked. */
+function reentrance({ test, open }: Bench): void {
   const calls: [string, (db: Face) => unknown][] = [
     ["applyDelta", (db) => db.applyDelta(scale("v0", 2))],
     ["search", (db) => db.search(Float32Array.of(1, 2), 1)],

@@ -560,7 +560,7 @@ function quantizations({ test, open }: Bench): void {
       await fill(db, random, 1500, 32);
       // What can be found is what can be read.
       const decoded: Vectors = new Map();
-      for (const id of await db.ids()) {
+      for await (const id of await db.ids()) {
         decoded.set(id, (await db.getVector(id)) as Float32Array);
       }
       let found = 0;

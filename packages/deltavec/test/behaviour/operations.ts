@@ -11,7 +11,7 @@ import {
   sparse,
   timeOf,
 } from "./deltas.ts";
-import type { Bench } from "./face.ts";
+import { type Bench, listed } from "./face.ts";
 
 const floats = (...values: number[]): Float32Array => Float32Array.from(values);
 
@@ -31,7 +31,7 @@ export function operations({ test, open }: Bench): void {
     same(await db.getMetadata("a"), null);
     same(await db.has("a"), false);
     same(await db.size, 0);
-    same([...(await db.ids())], []);
+    same(await listed(db), []);
   });
 
   test("sparse assigns values at indices", async () => {
@@ -182,7 +182,7 @@ export function operations({ test, open }: Bench): void {
       await db.applyDelta(create(id, 1, 2));
       await db.applyDelta(create("other", -1, 2));
       same(await db.getVector(id), floats(1, 2));
-      same(new Set(await db.ids()).has(id), true, "listed");
+      same(new Set(await listed(db)).has(id), true, "listed");
       same((await db.search(floats(1, 2), 1))[0].id, id, "searched");
     });
   }
@@ -191,7 +191,7 @@ export function operations({ test, open }: Bench): void {
     const db = await open({ dimensions: 1 });
     await db.applyDeltas(Array.from({ length: 1000 }, (_, i) => create(`v${i}`, i)));
     await db.applyDeltas(Array.from({ length: 500 }, (_, i) => remove(`v${2 * i}`)));
-    const ids = [...(await db.ids())];
+    const ids = await listed(db);
     same(ids.length, 500);
     same(ids.sort(), Array.from({ length: 500 }, (_, i) => `v${2 * i + 1}`).sort());
   });

@@ -1,22 +1,18 @@
 import type { DeltaEvent } from "../../src/types.ts";
 import { check, fails, same } from "./check.ts";
 import { create, dense, offset, remove, scale, sparse } from "./deltas.ts";
-import type { Bench, Face } from "./face.ts";
+import { type Bench, type Face, settled } from "./face.ts";
 
-type Subscribing = Face & Required<Pick<Face, "onDelta">>;
-
-/** Deltas as subscribers see them. Only for faces that have `onDelta`. */
-export function subscriptions({ test, open }: Bench): void {
-  const make = async (onError?: (error: unknown) => void): Promise<Subscribing> => {
-    const db = await open({ dimensions: 2, ...(onError === undefined ? {} : { onError }) });
-    check(db.onDelta !== undefined, "the face has no onDelta");
-    return db as Subscribing;
-  };
+/** Deltas as subscribers see them. */
+export function subscriptions(bench: Bench): void {
+  const { test, open } = bench;
+  const make = async (onError?: (error: unknown) => void): Promise<Face> =>
+    open({ dimensions: 2, ...(onError === undefined ? {} : { onError }) });
 
   test("a subscriber sees every delta with its id and time", async () => {
     const db = await make();
     const seen: DeltaEvent[] = [];
-    db.onDelta((delta) => seen.push(delta));
+    await db.onDelta((delta) => seen.push(delta));
     const timestamp = new Date(1_700_000_000_000);
     const deltas = [
       { ...create("a", 1, 2), metadata: { x: { y: [1] } }, timestamp },
@@ -40,7 +36,7 @@ export function subscriptions({ test, open }: Bench): void {
   test("an event's timestamp is the time of the delta's id", async () => {
     const db = await make();
     const seen: DeltaEvent[] = [];
-    db.onDelta((delta) => seen.push(delta));
+    await db.onDelta((delta) => seen.push(delta));
     const before = Date.now();
     await db.applyDelta(create("a", 1, 2));
     const time = seen[0].timestamp.getTime();
@@ -50,8 +46,12 @@ export function subscriptions({ test, open }: Bench): void {
   test("the deltas of a batch come in order, when all of it is applied", async () => {
     const db = await make();
     const seen: [string, string, number][] = [];
-    db.onDelta((delta) => seen.push([delta.deltaId, delta.operation.type, db.size as number]));
+    await db.onDelta(async ({ deltaId, operation }) => {
+      const size = db.size; // asked for when the delta is told
+      seen.push([deltaId, operation.type, await size]);
+    });
     const ids = await db.applyDeltas([create("a", 1, 2), scale("a", 2), create("b", 1, 2)]);
+    await settled(bench, db);
     same(seen, [
       [ids[0], "create", 2],
       [ids[1], "scale", 2],
@@ -62,7 +62,7 @@ export function subscriptions({ test, open }: Bench): void {
   test("what is refused is not seen", async () => {
     const db = await make();
     let seen = 0;
-    db.onDelta(() => seen++);
+    await db.onDelta(() => seen++);
     await fails(() => db.applyDelta(remove("a")), "VECTOR_NOT_FOUND", /"a"/);
     await fails(
       () => db.applyDeltas([create("a", 1, 2), remove("b")]),
@@ -77,8 +77,8 @@ export function subscriptions({ test, open }: Bench): void {
     const db = await make();
     let seen = 0;
     let others = 0;
-    const unsubscribe = db.onDelta(() => seen++);
-    db.onDelta(() => others++);
+    const unsubscribe = await db.onDelta(() => seen++);
+    await db.onDelta(() => others++);
     await db.applyDelta(create("a", 1, 2));
     unsubscribe();
     unsubscribe();
@@ -92,8 +92,8 @@ export function subscriptions({ test, open }: Bench): void {
     const callback = (): void => {
       seen++;
     };
-    const unsubscribe = db.onDelta(callback);
-    db.onDelta(callback);
+    const unsubscribe = await db.onDelta(callback);
+    await db.onDelta(callback);
     await db.applyDelta(create("a", 1, 2));
     unsubscribe();
     await db.applyDelta(scale("a", 2));
@@ -105,10 +105,10 @@ export function subscriptions({ test, open }: Bench): void {
     const db = await make((error) => errors.push(error));
     const seen: string[] = [];
     const trouble = new Error("trouble");
-    db.onDelta(() => {
+    await db.onDelta(() => {
       throw trouble;
     });
-    db.onDelta((delta) => seen.push(delta.deltaId));
+    await db.onDelta((delta) => seen.push(delta.deltaId));
     const ids = await db.applyDeltas([create("a", 1, 2), scale("a", 2)]);
     ids.push(await db.applyDelta(offset("a", 1)));
     same(seen, ids, "ids");
@@ -120,7 +120,7 @@ export function subscriptions({ test, open }: Bench): void {
   test("without onError what a callback throws is reported as an uncaught error is", async () => {
     const db = await make();
     const trouble = new Error("trouble");
-    db.onDelta(() => {
+    await db.onDelta(() => {
       throw trouble;
     });
     const reported = await reportedDuring("reportError", () => db.applyDelta(create("a", 1, 2)));
@@ -131,7 +131,7 @@ export function subscriptions({ test, open }: Bench): void {
   test("where there is no reportError, console.error gets it", async () => {
     const db = await make();
     const trouble = new Error("trouble");
-    db.onDelta(() => {
+    await db.onDelta(() => {
       throw trouble;
     });
     const { reportError: original } = globalThis;
@@ -152,10 +152,10 @@ export function subscriptions({ test, open }: Bench): void {
       throw worse;
     });
     let others = 0;
-    db.onDelta(() => {
+    await db.onDelta(() => {
       throw new Error("trouble");
     });
-    db.onDelta(() => others++);
+    await db.onDelta(() => others++);
     const reported = await reportedDuring("reportError", () => db.applyDelta(create("a", 1, 2)));
     check(reported[0] === worse, "another error was reported");
     same(others, 1, "number of events");
@@ -165,7 +165,7 @@ export function subscriptions({ test, open }: Bench): void {
     const reported = Promise.withResolvers<unknown>();
     const db = await make(reported.resolve);
     const trouble = new Error("trouble");
-    db.onDelta(async () => {
+    await db.onDelta(async () => {
       throw trouble;
     });
     await db.applyDelta(create("a", 1, 2));
@@ -176,7 +176,7 @@ export function subscriptions({ test, open }: Bench): void {
     const db = await make();
     const first: string[] = [];
     const second: string[] = [];
-    db.onDelta((delta) => {
+    await db.onDelta((delta) => {
       first.push(delta.deltaId);
       if (delta.vectorId === "a") {
         db.applyDeltas([create("b", 1, 1), create("c", 1, 1)]);
@@ -184,8 +184,9 @@ export function subscriptions({ test, open }: Bench): void {
         db.applyDelta(create("d", 1, 1));
       }
     });
-    db.onDelta((delta) => second.push(delta.deltaId));
+    await db.onDelta((delta) => second.push(delta.deltaId));
     await db.applyDelta(create("a", 1, 2));
+    await settled(bench, db);
     same(await db.size, 4);
     same(first.length, 4, "number of events");
     same(second, first, "the other's events");
@@ -197,14 +198,14 @@ export function subscriptions({ test, open }: Bench): void {
     const seen: string[] = [];
     const stops: (() => void)[] = [];
     stops.push(
-      db.onDelta(() => {
+      await db.onDelta(() => {
         seen.push("first");
         stops[0]();
         stops[1]();
       }),
     );
-    stops.push(db.onDelta(() => seen.push("second")));
-    db.onDelta(() => seen.push("third"));
+    stops.push(await db.onDelta(() => seen.push("second")));
+    await db.onDelta(() => seen.push("third"));
     await db.applyDeltas([create("a", 1, 2), scale("a", 2)]);
     same(seen, ["first", "third", "third"]);
   });
@@ -213,7 +214,7 @@ export function subscriptions({ test, open }: Bench): void {
     const db = await make();
     const seen: string[] = [];
     let subscribed = false;
-    db.onDelta(() => {
+    await db.onDelta(() => {
       if (!subscribed) {
         subscribed = true;
         db.onDelta((delta) => seen.push(delta.vectorId));
@@ -221,13 +222,14 @@ export function subscriptions({ test, open }: Bench): void {
       }
     });
     await db.applyDeltas([create("a", 1, 2), create("b", 1, 2)]);
+    await settled(bench, db);
     same(seen, ["c"]);
   });
 
   test("an event holds copies and cannot be changed", async () => {
     const db = await make();
     const seen: DeltaEvent[] = [];
-    db.onDelta((delta) => seen.push(delta));
+    await db.onDelta((delta) => seen.push(delta));
     const vector = Float32Array.of(1, 2);
     const given = { x: { y: 1 } };
     await db.applyDelta({ vectorId: "a", operation: { type: "create", vector }, metadata: given });
@@ -249,11 +251,11 @@ export function subscriptions({ test, open }: Bench): void {
   test("a database that is closed by a callback calls nobody any more", async () => {
     const db = await make();
     const seen: string[] = [];
-    db.onDelta(() => {
+    await db.onDelta(() => {
       seen.push("first");
       db.close();
     });
-    db.onDelta(() => seen.push("second"));
+    await db.onDelta(() => seen.push("second"));
     same((await db.applyDeltas([create("a", 1, 2), scale("a", 2)])).length, 2);
     same(seen, ["first"]);
   });

@@ -1,4 +1,6 @@
+import { atOnce } from "./at-once.ts";
 import { badInput } from "./bad-input.ts";
+import { copies } from "./copies.ts";
 import type { Bench, Face, Harness, Open } from "./face.ts";
 import { feeds } from "./feeds.ts";
 import { filters } from "./filters.ts";
@@ -21,8 +23,15 @@ import { views } from "./views.ts";
 export interface SuiteOptions {
   /** The face's callers are typed: leave out values that their types do not allow. */
   readonly typed?: boolean;
-  /** The face is another process's: leave out subscriptions and views on memory. */
-  readonly remote?: boolean;
+  /**
+   * Whether the face is beside the database, so that all is done when a call returns: default true. If not, leave out what
+   * is about that, and views on memory.
+   */
+  readonly synchronous?: boolean;
+  /** Whether deltas are encoded beside the database, so that it can be called meanwhile. */
+  readonly encodedElsewhere?: boolean;
+  /** Whether the platform gives memory for no more than some dozens of databases before it collects any. */
+  readonly scarce?: boolean;
   /** Random histories to try. Default 100. */
   readonly runs?: number;
 }
@@ -36,7 +45,9 @@ export interface SuiteOptions {
  */
 export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptions = {}): void {
   const opened: Face[] = [];
+  const { runs = 100, synchronous = true, typed = false } = options;
   const bench: Bench = {
+    synchronous,
     test: (name, body) =>
       harness.test(name, async () => {
         try {
@@ -53,21 +64,22 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
       return db;
     },
   };
-  const runs = options.runs ?? 100;
   operations(bench);
   metadata(bench);
-  badInput(bench, options.typed ?? false);
-  if (!options.remote) {
-    subscriptions(bench);
-    feeds(bench);
+  badInput(bench, typed);
+  subscriptions(bench);
+  feeds(bench);
+  if (synchronous) {
     views(bench);
-    garbage(bench, runs);
+    atOnce(bench);
   }
+  garbage(bench, runs, options.encodedElsewhere ?? !synchronous);
+  copies(bench);
   search(bench);
-  searchOptions(bench, options.typed ?? false);
-  filters(bench, runs, options.remote ?? false, options.typed ?? false);
+  searchOptions(bench, typed);
+  filters(bench, runs, typed);
   index(bench);
-  lifecycle(bench);
+  lifecycle(bench, options.scarce ?? false);
   history(bench);
   replicas(bench);
   model(bench, runs);

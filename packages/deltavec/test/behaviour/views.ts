@@ -1,10 +1,19 @@
+import type { DeltaDBOptions } from "../../src/types.ts";
 import { Random } from "../support/random.ts";
 import { check, fails, same } from "./check.ts";
 import { create, remove, scale } from "./deltas.ts";
 import type { Bench, Face } from "./face.ts";
 
-/** Views on the database's memory. Only for faces that have `getVectorView`. */
-export function views({ test, open }: Bench): void {
+/** A face in the same process as its database. */
+type Near = Required<Pick<Face, "getVectorView" | "getVectorPtr" | "getMemory">> & Face;
+
+/** Views on the database's memory. Only for faces in the same process. */
+export function views({ test, open: openAny }: Bench): void {
+  const open = async (options: DeltaDBOptions): Promise<Near> => {
+    const db = await openAny(options);
+    check(db.getVectorView !== undefined, "the face has no getVectorView");
+    return db as Near;
+  };
   const view = (db: Face, id: string): Float32Array | null => {
     check(db.getVectorView !== undefined, "the face has no getVectorView");
     return db.getVectorView(id);
@@ -94,5 +103,42 @@ export function views({ test, open }: Bench): void {
       vectors[0].map((x) => 2 * x),
     );
     same(view(db, "v1"), null);
+  });
+
+  test("an address is that of the vector's floats in the memory, 0 if there is none", async () => {
+    const db = await open({ dimensions: 3 });
+    await db.applyDelta(create("a", 1, 2, 3));
+    const at = db.getVectorPtr("a");
+    check(at > 0 && at % 64 === 0, `the address is ${at}`);
+    const floats = new Float32Array(db.getMemory().buffer, at, 3);
+    same(floats, Float32Array.of(1, 2, 3));
+    same(db.getVectorView("a")?.byteOffset, at);
+    same(db.getVectorPtr("b"), 0);
+    same(await db.getDimensions(), 3);
+  });
+
+  test("a target in the database's own memory is refused", async () => {
+    const db = await open({ dimensions: 3 });
+    await db.applyDelta(create("a", 1, 2, 3));
+    const own = db.getVectorView("a") as Float32Array;
+    await fails(() => db.getVectorInto("a", own), "INVALID_ARGUMENT", /target.*own memory/);
+  });
+
+  test("addresses and memory are refused after close", async () => {
+    const db = await open({ dimensions: 3 });
+    await db.close();
+    await fails(() => db.getVectorPtr("a"), "CLOSED", /closed/);
+    await fails(() => db.getMemory(), "CLOSED", /closed/);
+  });
+
+  test("views stay valid while others are looked up", async () => {
+    const db = await open({ dimensions: 2 });
+    await db.applyDelta(create("a", 1, 2));
+    await db.applyDelta(create("b", 3, 4));
+    const [a, b] = [db.getVectorView("a"), db.getVectorView("b")];
+    await db.has("a");
+    await db.getVector("b");
+    await db.getVectors(["a", "b"]);
+    same([a, b], [Float32Array.of(1, 2), Float32Array.of(3, 4)]);
   });
 }

@@ -1,6 +1,11 @@
-// The behaviour suite on a page: a list of tests that are run from outside, one by one.
-import { DeltaVectorDB, init } from "deltavec";
+// The behaviour suite on a page: a list of tests that are run from outside, one by one. The page's fragment names the door.
+import { init } from "deltavec";
 import { behaviourSuite } from "../behaviour/suite.ts";
+import { DIRECT, sharedDoor, workerDoor } from "../doors.ts";
+
+const start = (): Worker => new Worker("/worker.js", { type: "module" });
+const doors = [DIRECT, workerDoor(start), sharedDoor(start)];
+const door = doors.find(({ name }) => name === location.hash.slice(1)) ?? DIRECT;
 
 const tests = new Map<string, () => Promise<void>>();
 
@@ -13,8 +18,8 @@ behaviourSuite(
       tests.set(name, body);
     },
   },
-  (options) => new DeltaVectorDB(options),
-  { runs: 60 },
+  door.open,
+  { ...door.options, runs: door === DIRECT ? 60 : 5, scarce: door.name === "shared" },
 );
 
 const api: TestPage = {

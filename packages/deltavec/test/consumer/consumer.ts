@@ -2,6 +2,7 @@
 import {
   type ChainDelta,
   type CompactionStats,
+  type ConnectOptions,
   type DeltaChain,
   type DeltaChange,
   type DeltaDBOptions,
@@ -13,8 +14,11 @@ import {
   type DeltaOrigin,
   type DeltaQuantization,
   type DeltaStats,
+  DeltaStreamProcessor,
   DeltaVectorDB,
+  detect,
   diff,
+  type Features,
   type FilterFunction,
   type IndexReport,
   type IndexStats,
@@ -22,12 +26,26 @@ import {
   init,
   type MergeResult,
   type MetadataFilter,
+  type RemoteDeltaVectorDB,
   type RepairStats,
   type SearchOptions,
   type SearchResult,
   type VectorDelta,
 } from "deltavec";
+import { type ChannelHandle, type ChannelReport, DeltaChannel } from "deltavec/channel";
 import { DeltaVectorDB as SlimDB, init as slimInit } from "deltavec/slim";
+import {
+  broadcast,
+  broadcastDeltas,
+  DeltaDecoderStream,
+  DeltaEncoderStream,
+  deltaToJson,
+  encodeDeltas,
+  eventSourceDeltas,
+  fetchDeltas,
+  parseDeltas,
+  webSocketDeltas,
+} from "deltavec/streams";
 
 export async function load(bytes: Uint8Array, source: InitSource): Promise<void> {
   await init();
@@ -126,6 +144,68 @@ export function health(db: DeltaVectorDB): [IndexReport, IndexStats, DeltaQuanti
   return [db.checkIndex(), db.stats().index, db.options.quantization];
 }
 
+export async function remote(signal: AbortSignal, script: URL): Promise<DeltaStats> {
+  const options: ConnectOptions = { dimensions: 3, worker: script, name: "vectors" };
+  await using db: RemoteDeltaVectorDB = await DeltaVectorDB.connect(options);
+  const same: RemoteDeltaVectorDB = await SlimDB.connect();
+  await same.close();
+  const query = new Float32Array(3);
+  const operation: DeltaOperation = { type: "create", vector: query };
+  const id: string = await db.applyDelta({ vectorId: "a", operation });
+  const ids: string[] = await db.applyDeltas([{ vectorId: "b", operation }]);
+  const size: number = await db.size;
+  const position: number = await db.position;
+  const dimensions: number = db.options.dimensions;
+  const hits: SearchResult[] = await db.with({ signal }).search(query, 10, { filter: () => true });
+  const batch: SearchResult[][] = await db.searchBatch([query], 10);
+  const vector: Float32Array | null = await db.getVector("a");
+  const there: boolean = await db.has("a");
+  for await (const each of db.ids()) {
+    console.log(each.length);
+  }
+  for await (const { deltaId, timestamp } of db.deltas({ since: 0, signal })) {
+    console.log(deltaId, timestamp.getTime());
+  }
+  const unsubscribe: () => void = await db.onDelta((event: DeltaEvent) => console.log(event));
+  unsubscribe();
+  await db.addEventListener(
+    "delta",
+    ({ target, detail }: DeltaEventObject<RemoteDeltaVectorDB>) => {
+      console.log(target.options, detail.position);
+    },
+  );
+  const channel = await db.channel({ onError: "skip" });
+  const sent: boolean = channel.send({ vectorId: "c", operation });
+  const { applied, skippedCount }: ChannelReport = await channel.close();
+  const handle: ChannelHandle = await db.channelHandle({ shared: false });
+  new DeltaChannel(handle).send({ vectorId: "d", operation });
+  console.log(
+    id,
+    ids,
+    size,
+    position,
+    dimensions,
+    hits,
+    batch,
+    vector,
+    there,
+    sent,
+    applied,
+    skippedCount,
+  );
+  // @ts-expect-error: there is no memory to view
+  db.getVectorView("a");
+  // @ts-expect-error: nor to ask for
+  db.getMemory();
+  // @ts-expect-error: answers come later
+  const early: number = db.size;
+  console.log(early);
+  // @ts-expect-error: it is closed later, too
+  using wrong = db;
+  console.log(wrong);
+  return db.stats();
+}
+
 // @ts-expect-error: bounds are of one type
 export const mixed: MetadataFilter = { field: "n", range: { gt: 1, lt: "2" } };
 
@@ -135,3 +215,32 @@ export function codeOf(error: unknown): DeltaErrorCode | undefined {
 
 // @ts-expect-error: an operation has a type that is known
 export const wrong: DeltaOperation = { type: "rotate" };
+
+export async function stream(db: DeltaVectorDB, signal: AbortSignal): Promise<number> {
+  const { supported, build }: Features = detect();
+  if (!supported || build === null) {
+    return 0;
+  }
+  const processor = new DeltaStreamProcessor(db, { poolSize: 65_536 });
+  const resume = (mark: string | undefined): string => JSON.stringify({ since: mark ?? null });
+  await processor.streamDeltas(webSocketDeltas("wss://example.org", { resume, signal }), {
+    cursor: processor.cursor,
+    onError: "skip",
+    onSkip: ({ index, code, message }) => console.log(index, code, message),
+    onProgress: ({ applied, skipped, bytes }) => console.log(applied, skipped, bytes),
+    signal,
+  });
+  await processor.streamDeltas(eventSourceDeltas(new URL("https://example.org/events")));
+  await processor.streamDeltas(fetchDeltas("https://example.org/deltas", { from: 7 }));
+  const end: () => void = broadcast(db, "deltas", { signal });
+  await processor.streamDeltas(broadcastDeltas("deltas", { since: db.cursor() }));
+  end();
+  const response = new Response(encodeDeltas(parseDeltas("[]")));
+  await response.body?.pipeTo(db.writable());
+  await db.readable({ since: 0 }).pipeThrough(new DeltaEncoderStream()).pipeTo(db.writable());
+  await new Response().body?.pipeThrough(new DeltaDecoderStream()).pipeTo(db.writable());
+  const text: string = JSON.stringify(
+    deltaToJson({ vectorId: "a", operation: { type: "delete" } }),
+  );
+  return text.length;
+}
