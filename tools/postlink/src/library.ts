@@ -148,7 +148,7 @@ function headOf(f: Field): string {
 }
 
 /** What TeaVM numbers: the type of the elements in an array of `char`, and the field that holds a builder's length. */
-function namesOf(fields: readonly Field[]): Map<string, string> {
+export function namesOf(fields: readonly Field[]): Map<string, string> {
   const names = new Map<string, string>();
   for (const f of fields.filter(({ kind }) => kind === "rec" || kind === "type")) {
     const chars = CHARACTERS.exec(f.text)?.[1];

@@ -9,6 +9,7 @@ import { withOurLibrary } from "./library.ts";
 import { localsInOrder, renamedInOrder } from "./order.ts";
 import type { Product } from "./product.ts";
 import { withoutRuntime } from "./runtime.ts";
+import { numberedStrings } from "./strings.ts";
 import {
   bytesOf,
   type Expression,
@@ -107,7 +108,9 @@ const OPTIMISATION = [
   "--low-memory-unused",
   "--always-inline-max-function-size=5",
   "--skip-pass=local-subtyping",
-  "--no-inline=*Batch",
+  "--no-inline=dotBatch",
+  "--no-inline=squaredDistanceBatch",
+  "--no-inline=*@text",
   "-Oz",
   "--gufa",
   "--type-ssa",
@@ -140,7 +143,9 @@ export function rewrite(
   product: Product,
 ): { text: string; dropped: string[]; bound: string[]; kernels: string[] } {
   const isOurs = (f: Field) => product.exports.test(exportOf(f).name);
-  const fields = shortened(withoutRuntime(withOurLibrary(fieldsOf(teavm)), isOurs));
+  const fields = numberedStrings(
+    shortened(withoutRuntime(withOurLibrary(fieldsOf(teavm)), isOurs)),
+  );
   checkData(fields, dataBytes);
   const dataEnd = Math.max(LOW, align(dataBytes, 64));
   const pieces = kernels.flatMap(fieldsOf).filter((f) => !isMemoryImport(f));

@@ -269,7 +269,7 @@ public final class Database implements AutoCloseable {
             && Utf8.firstMalformed(memory, id, idBytes) < 0;
     return new DeltaException(
         ErrorCode.VECTOR_NOT_FOUND,
-        "there is no vector \"" + (isId ? Utf8.decode(memory, id, idBytes) : "\ufffd") + "\"");
+        "there is no vector \"" + (isId ? Utf8.decode(memory, id, idBytes) : "?") + "\"");
   }
 
   /**

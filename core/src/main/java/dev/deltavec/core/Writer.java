@@ -314,7 +314,7 @@ final class Writer implements Subjects {
         throw new DeltaException(
             ErrorCode.INVALID_ARGUMENT,
             "index "
-                + Integer.toUnsignedString(last)
+                + Integer.toUnsignedLong(last)
                 + " of vector "
                 + id()
                 + " is not below "
@@ -525,7 +525,7 @@ final class Writer implements Subjects {
           "vector "
               + id()
               + " is given "
-              + Integer.toUnsignedString(frame.count())
+              + Integer.toUnsignedLong(frame.count())
               + " values, not "
               + dimensions);
     }

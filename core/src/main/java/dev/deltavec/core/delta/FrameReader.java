@@ -271,7 +271,7 @@ public final class FrameReader {
       idBytes = knownIdBytes[reference - 1];
     } else {
       throw corrupt(
-          "a frame refers to id " + Integer.toUnsignedString(reference) + " of " + knownIdCount);
+          "a frame refers to id " + Integer.toUnsignedLong(reference) + " of " + knownIdCount);
     }
     int which = varint();
     if (which == 0) {
@@ -285,7 +285,7 @@ public final class FrameReader {
     } else if (Integer.compareUnsigned(which, knownReplicaCount) > 0) {
       throw corrupt(
           "a frame refers to replica "
-              + Integer.toUnsignedString(which)
+              + Integer.toUnsignedLong(which)
               + " of "
               + knownReplicaCount);
     }
@@ -321,7 +321,7 @@ public final class FrameReader {
     if ((kind & Frame.GRID) != 0) {
       grid = varint();
       if (grid < 1 || grid > Frame.MAX_GRID) {
-        throw corrupt("a grid of " + Integer.toUnsignedString(grid));
+        throw corrupt("a grid of " + Integer.toUnsignedLong(grid));
       }
     }
     readPayload();
@@ -355,7 +355,7 @@ public final class FrameReader {
     if (reference == 0 || Integer.compareUnsigned(reference, knownPatchCount) > 0) {
       throw corrupt(
           "a frame refers to patch "
-              + Integer.toUnsignedString(reference)
+              + Integer.toUnsignedLong(reference)
               + " of "
               + knownPatchCount);
     }
@@ -387,7 +387,7 @@ public final class FrameReader {
     indices = at;
     if (Integer.compareUnsigned(count, left()) > 0) {
       throw corrupt(
-          "a sparse delta of " + Integer.toUnsignedString(count) + " indices does not fit");
+          "a sparse delta of " + Integer.toUnsignedLong(count) + " indices does not fit");
     }
     long index = -1;
     for (int i = 0; i < count; i++) {
@@ -409,7 +409,7 @@ public final class FrameReader {
     int runs = varint();
     indices = at;
     if (Integer.compareUnsigned(runs, left()) > 0) {
-      throw corrupt(Integer.toUnsignedString(runs) + " runs do not fit");
+      throw corrupt(Integer.toUnsignedLong(runs) + " runs do not fit");
     }
     long index = -1;
     long sum = 0;
@@ -477,7 +477,7 @@ public final class FrameReader {
   private void readId() {
     idBytes = varint();
     if (idBytes < 1 || idBytes > Frame.MAX_ID_BYTES) {
-      throw corrupt("an id of " + Integer.toUnsignedString(idBytes) + " bytes");
+      throw corrupt("an id of " + Integer.toUnsignedLong(idBytes) + " bytes");
     }
     id = take(idBytes);
     int bad = Utf8.firstMalformed(memory, id, idBytes);
@@ -510,14 +510,14 @@ public final class FrameReader {
 
   private int takeFloats(int n) {
     if (Integer.compareUnsigned(n, left() >>> 2) > 0) {
-      throw corrupt(Integer.toUnsignedString(n) + " floats do not fit");
+      throw corrupt(Integer.toUnsignedLong(n) + " floats do not fit");
     }
     return take(n << 2);
   }
 
   private int take(int bytes) {
     if (Integer.compareUnsigned(bytes, left()) > 0) {
-      throw corrupt(Integer.toUnsignedString(bytes) + " bytes do not fit");
+      throw corrupt(Integer.toUnsignedLong(bytes) + " bytes do not fit");
     }
     int start = at;
     at += bytes;
@@ -560,8 +560,8 @@ public final class FrameReader {
     throw corrupt("a number is not in its one form");
   }
 
-  private String offset() {
-    return Integer.toUnsignedString(at - origin);
+  private long offset() {
+    return Integer.toUnsignedLong(at - origin);
   }
 
   private DeltaException corrupt(String what) {

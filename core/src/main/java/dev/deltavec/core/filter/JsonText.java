@@ -1,5 +1,6 @@
 package dev.deltavec.core.filter;
 
+import dev.deltavec.core.json.JsonParser;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
 
@@ -128,8 +129,7 @@ final class JsonText {
   private static int escaped(Memory memory, int at) {
     int c = memory.getByte(at);
     if (c != 'u') {
-      int which = "bfnrt".indexOf(c);
-      return which < 0 ? c : "\b\f\n\r\t".charAt(which);
+      return JsonParser.unescape(c);
     }
     c = hex(memory, at + 1);
     if (c < 0x80) {

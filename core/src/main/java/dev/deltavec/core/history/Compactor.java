@@ -3,6 +3,7 @@ package dev.deltavec.core.history;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.image.Image;
+import dev.deltavec.core.index.Keys;
 import java.util.Arrays;
 
 /**
@@ -177,7 +178,7 @@ public final class Compactor {
         times[n++] = log.time(entry) << 16 | Math.min(0xffff, log.entryBytes(entry));
       }
     }
-    Arrays.sort(times, 0, n);
+    Keys.sort(times, n);
     for (int i = 0; i < n; i++) {
       excess -= times[i] & 0xffff;
       if (excess <= 0) {

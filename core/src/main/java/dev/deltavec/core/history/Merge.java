@@ -10,6 +10,7 @@ import dev.deltavec.core.delta.FrameReader;
 import dev.deltavec.core.delta.Utf8;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
+import dev.deltavec.core.index.Keys;
 import dev.deltavec.core.json.MergePatch;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Bytes;
@@ -267,7 +268,7 @@ public final class Merge {
       reader.readLogged(log.frame(entries[i]));
       order[i] = (long) ids.hash(reader.id(), reader.idBytes()) << 32 | i;
     }
-    Arrays.sort(order, 0, merged);
+    Keys.sort(order, merged);
     for (int i = 0; i < merged; ) {
       int hash = (int) (order[i] >> 32);
       int n = 0;

@@ -1,5 +1,6 @@
 package dev.deltavec.core.history;
 
+import dev.deltavec.core.index.Keys;
 import java.util.Arrays;
 
 /**
@@ -239,7 +240,7 @@ public final class Versions {
     }
     Arrays.fill(waiting, 0);
     waitingCount = 0;
-    Arrays.sort(keys);
+    Keys.sort(keys, n);
     for (int from = 0; from < n; ) {
       int index = (int) (keys[from] >>> 32);
       int to = from;

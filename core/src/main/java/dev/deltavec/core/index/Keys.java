@@ -5,7 +5,7 @@ package dev.deltavec.core.index;
  * signed numbers compares the distances, and the slots where those are equal. Bit 31 marks a
  * candidate whose neighbours were looked at.
  */
-final class Keys {
+public final class Keys {
   static final long EXPANDED = 1L << 31;
 
   private Keys() {}
@@ -28,10 +28,10 @@ final class Keys {
   }
 
   /**
-   * Sorts {@code keys[0..n)} ascending, in place: heapsort, O(n log n) whatever the input, no
+   * Sorts any {@code keys[0..n)} ascending, in place: heapsort, O(n log n) whatever the input, no
    * allocation.
    */
-  static void sort(long[] keys, int n) {
+  public static void sort(long[] keys, int n) {
     if (n <= 40) {
       for (int i = 1; i < n; i++) {
         long key = keys[i];

@@ -220,12 +220,22 @@ public final class JsonParser {
       }
       return (char) unit;
     }
-    int which = ESCAPES.indexOf(c);
-    if (which < 0) {
+    int character = unescape(c);
+    if (character < 0) {
       at--;
       throw malformed();
     }
-    return ESCAPED.charAt(which);
+    return (char) character;
+  }
+
+  /** Returns what an escape of one letter stands for, or -1 if there is no such escape. */
+  public static int unescape(int letter) {
+    for (int i = 0; i < ESCAPES.length(); i++) {
+      if (ESCAPES.charAt(i) == letter) {
+        return ESCAPED.charAt(i);
+      }
+    }
+    return -1;
   }
 
   private static int hexDigit(int c) {

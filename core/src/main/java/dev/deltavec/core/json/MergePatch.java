@@ -3,8 +3,6 @@ package dev.deltavec.core.json;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,12 +27,12 @@ public final class MergePatch {
    */
   public static byte[] apply(byte[] target, byte[] patch) {
     Node changes = new JsonParser(patch).parse();
-    if (changes.members == null) {
+    if (!changes.isObject()) {
       throw new DeltaException(ErrorCode.INVALID_ARGUMENT, "metadata must be a JSON object");
     }
     Node result = merge(target.length == 0 ? null : new JsonParser(target).parse(), changes);
     Output out = new Output(target.length + patch.length);
-    if (result.members == null || result.members.isEmpty()) {
+    if (result.size == 0) {
       return out.toBytes();
     }
     write(result, out);
@@ -42,17 +40,17 @@ public final class MergePatch {
   }
 
   private static Node merge(@Nullable Node target, Node patch) {
-    if (patch.members == null) {
+    if (!patch.isObject()) {
       return patch;
     }
-    Node result = target != null && target.members != null ? target : Node.object();
-    for (Map.Entry<String, Member> entry : patch.members.entrySet()) {
-      Member change = entry.getValue();
-      if (change.value.isNull()) {
-        result.remove(entry.getKey());
-      } else {
-        Node merged = merge(result.get(entry.getKey()), change.value);
-        result.put(entry.getKey(), change.rawName, merged);
+    Node result = target != null && target.isObject() ? target : Node.object();
+    for (Member change = patch.first; change != null; change = change.next) {
+      Member old = result.find(change.name);
+      if (!change.value.isNull()) {
+        result.put(change, merge(old == null ? null : old.value, change.value));
+      } else if (old != null) {
+        old.removed = true;
+        result.size--;
       }
     }
     return result;
@@ -71,7 +69,7 @@ public final class MergePatch {
     Node before = from.length == 0 ? Node.object() : new JsonParser(from).parse();
     Node after = to.length == 0 ? Node.object() : new JsonParser(to).parse();
     Node patch = diff(before, after);
-    if (patch.members == null || !patch.members.isEmpty()) {
+    if (!patch.isObject() || patch.size > 0) {
       write(patch, out);
     }
     return out.toBytes();
@@ -79,21 +77,20 @@ public final class MergePatch {
 
   private static Node diff(Node before, Node after) {
     Node patch = Node.object();
-    if (before.members == null || after.members == null) {
+    if (!before.isObject() || !after.isObject()) {
       return after;
     }
-    for (Map.Entry<String, Member> entry : before.members.entrySet()) {
-      if (after.get(entry.getKey()) == null) {
-        patch.put(entry.getKey(), entry.getValue().rawName, Node.text(NULL));
+    for (Member member = before.first; member != null; member = member.next) {
+      if (after.find(member.name) == null) {
+        patch.put(member, Node.text(NULL));
       }
     }
-    for (Map.Entry<String, Member> entry : after.members.entrySet()) {
-      Member member = entry.getValue();
-      Node old = before.get(entry.getKey());
+    for (Member member = after.first; member != null; member = member.next) {
+      Member old = before.find(member.name);
       if (old == null) {
-        patch.put(entry.getKey(), member.rawName, member.value);
-      } else if (!same(old, member.value)) {
-        patch.put(entry.getKey(), member.rawName, diff(old, member.value));
+        patch.put(member, member.value);
+      } else if (!same(old.value, member.value)) {
+        patch.put(member, diff(old.value, member.value));
       }
     }
     return patch;
@@ -108,13 +105,16 @@ public final class MergePatch {
   }
 
   private static void write(Node node, Output out) {
-    if (node.members == null) {
+    if (!node.isObject()) {
       out.put(node.raw);
       return;
     }
     out.put('{');
     boolean first = true;
-    for (Member member : node.members.values()) {
+    for (Member member = node.first; member != null; member = member.next) {
+      if (member.removed) {
+        continue;
+      }
       if (!first) {
         out.put(',');
       }
@@ -130,56 +130,120 @@ public final class MergePatch {
   static final class Node {
     private static final byte[] NO_TEXT = new byte[0];
 
-    final @Nullable LinkedHashMap<String, Member> members;
+    /** Text of anything but an object, which has none. */
     final byte[] raw;
 
-    private Node(@Nullable LinkedHashMap<String, Member> members, byte[] raw) {
-      this.members = members;
+    /** Members in order, removed ones too. */
+    @Nullable Member first;
+
+    private @Nullable Member last;
+
+    /** Members that are not removed. */
+    int size;
+
+    /** All members by the hashes of their names: a list for each of a power of two. */
+    private @Nullable Member[] lists = new Member[4];
+
+    private int listed;
+
+    private Node(byte[] raw) {
       this.raw = raw;
     }
 
     static Node object() {
-      return new Node(new LinkedHashMap<>(), NO_TEXT);
+      return new Node(NO_TEXT);
     }
 
     static Node text(byte[] raw) {
-      return new Node(null, raw);
+      return new Node(raw);
+    }
+
+    boolean isObject() {
+      return raw.length == 0;
     }
 
     boolean isNull() {
-      return members == null && raw.length > 0 && raw[0] == 'n';
+      return raw.length > 0 && raw[0] == 'n';
     }
 
-    @Nullable Node get(String name) {
-      Member member = members == null ? null : members.get(name);
-      return member == null ? null : member.value;
+    /** Returns the member of that name, or null. */
+    @Nullable Member find(String name) {
+      return find(name, hash(name));
+    }
+
+    private @Nullable Member find(String name, int hash) {
+      Member member = lists[hash & lists.length - 1];
+      while (member != null
+          && (member.hash != hash || member.removed || !member.name.equals(name))) {
+        member = member.listed;
+      }
+      return member;
+    }
+
+    /** Sets a member of the name that another has; see {@link #put(String, byte[], Node)}. */
+    void put(Member named, Node value) {
+      put(named.name, named.rawName, value);
     }
 
     /** Sets a member of an object; one that is there keeps its place and the text of its name. */
     void put(String name, byte[] rawName, Node value) {
-      if (members != null) {
-        Member old = members.get(name);
-        if (old != null) {
-          old.value = value;
-        } else {
-          members.put(name, new Member(rawName, value));
-        }
+      int hash = hash(name);
+      Member old = find(name, hash);
+      if (old != null) {
+        old.value = value;
+        return;
+      }
+      Member made = new Member(name, hash, rawName, value);
+      if (last == null) {
+        first = made;
+      } else {
+        last.next = made;
+      }
+      last = made;
+      size++;
+      if (listed++ < lists.length) {
+        list(made);
+        return;
+      }
+      lists = new Member[lists.length * 2];
+      for (Member each = first; each != null; each = each.next) {
+        list(each);
       }
     }
 
-    void remove(String name) {
-      if (members != null) {
-        members.remove(name);
+    private void list(Member member) {
+      int i = member.hash & lists.length - 1;
+      member.listed = lists[i];
+      lists[i] = member;
+    }
+
+    private static int hash(String name) {
+      int hash = name.length();
+      for (int i = 0; i < name.length(); i++) {
+        hash = (hash ^ name.charAt(i)) * 0x5bd1e995;
+        hash ^= hash >>> 15;
       }
+      return hash;
     }
   }
 
   /** A member of an object; its name is written as it came. */
   static final class Member {
+    final String name;
+    final int hash;
     final byte[] rawName;
     Node value;
+    boolean removed;
 
-    Member(byte[] rawName, Node value) {
+    /** The member behind this one in the object. */
+    @Nullable Member next;
+
+    /** The next one in the list of those with a like hash. */
+    @Nullable Member listed;
+
+    Member(String name, int hash, byte[] rawName, Node value) {
+      this.name = name;
+      this.hash = hash;
       this.rawName = rawName;
       this.value = value;
     }
