@@ -14,7 +14,7 @@ import type { VectorDelta } from "./types.ts";
 
 /** One end of a channel. May be sent to any thread, with `port` transferred; that thread then has this end. */
 export interface ChannelHandle {
-  readonly port: MessagePort;
+  readonly port: InstanceType<typeof MessagePort>;
   /** The ring, if there is shared memory; else frames go as messages. */
   readonly ring: SharedArrayBuffer | undefined;
   /** How deltas are written. */

@@ -1,6 +1,7 @@
 import { Connection } from "./connection.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { GATE_WORDS, MAX_READERS } from "./gate.ts";
+import { lifeName, onEnd } from "./life.ts";
 import { load, moduleSoFar } from "./module.ts";
 import { resolve } from "./options.ts";
 import { requireSharedMemory } from "./platform.ts";
@@ -42,12 +43,6 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
       connection.die(why, cause);
     }
   });
-  port1.addEventListener("close", () => {
-    // Node tells more by events of the worker itself.
-    if (!("on" in worker)) {
-      connection.die("it was terminated", undefined);
-    }
-  });
   const message: OpenMessage = {
     deltavec: PROTOCOL,
     port: port2,
@@ -55,6 +50,8 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
     options,
     clock: clock !== undefined,
     gate,
+    // Web Workers have no event for that; those of Node have.
+    life: "on" in worker ? undefined : lifeName(),
   };
   const opened = connection.opened();
   try {
@@ -67,8 +64,11 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
       // Where modules cannot be posted the worker loads its own.
       worker.postMessage({ ...message, module: undefined }, [port2] as never[]);
     }
-    const { module: loaded, image } = await opened;
+    const { module: loaded, image, lives } = await opened;
     open = true;
+    if (message.life !== undefined && lives) {
+      onEnd(message.life, () => connection.die("it was terminated", undefined));
+    }
     if (readers !== undefined && image !== undefined && gate !== undefined) {
       await openReaders(readers, count, (reader) => ({
         worker: startWorker(kind, `${name} reader ${reader}`),

@@ -255,7 +255,7 @@ export class Instance implements FrameTarget {
     );
   }
 
-  /** The memory; not kept beyond the end. */
+  /** The memory, while calls are let in: nobody else holds it, so that it can be collected afterwards. */
   get memory(): WebAssembly.Memory {
     return this.#exports.memory;
   }

@@ -127,7 +127,7 @@ export class RemoteFace
     if (filter !== undefined) {
       return filter.one(query, k);
     }
-    const question = this.#shared.readers?.question(query, false, k, options);
+    const question = this.#readers?.question(query, false, k, options);
     if (question === undefined) {
       return this.#route("search", options === undefined ? [query, k] : [query, k, options]);
     }
@@ -144,13 +144,18 @@ export class RemoteFace
     if (filter !== undefined) {
       return filter.batch(queries, k, this.options.dimensions);
     }
-    const question = this.#shared.readers?.question(queries, true, k, options);
+    const question = this.#readers?.question(queries, true, k, options);
     if (question === undefined) {
       const args = options === undefined ? [queries, k] : [queries, k, options];
       return this.#route("searchBatch", args);
     }
     const found = await this.#ask(question);
     return found ?? this.#route("searchBatch", [question.rows, k, question.options]);
+  }
+
+  /** Those that searches go to; none if searches are to be checked, which the database does itself. */
+  get #readers(): Readers | undefined {
+    return this.options.recallSampleRate === 0 ? this.#shared.readers : undefined;
   }
 
   /** Lets readers search, after the calls that were made before. Returns undefined if the database itself is to be asked. */

@@ -18,6 +18,8 @@ export interface OpenMessage {
   readonly clock: boolean;
   /** The gate of readers. With it the database lives in shared memory. */
   readonly gate: Int32Array | undefined;
+  /** Name of the worker's life (life.ts), where it cannot be seen otherwise that it has died. */
+  readonly life: string | undefined;
 }
 
 /** What the worker answers to {@link OpenMessage}, as the result of call {@link OPENING}. */
@@ -26,6 +28,8 @@ export interface Opened {
   readonly module: WebAssembly.Module | undefined;
   /** What readers look at, if the database lives in shared memory. */
   readonly image: OpenedImage | undefined;
+  /** Whether the worker lives by the name that it was given. */
+  readonly lives: boolean;
 }
 
 /** A database in shared memory. */

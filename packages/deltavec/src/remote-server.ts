@@ -3,6 +3,7 @@ import { type Backstage, backstage, DeltaVectorDB } from "./database.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { writeId } from "./frame.ts";
 import { WriterGate } from "./gate.ts";
+import { live } from "./life.ts";
 import { load, loadedModule } from "./module.ts";
 import { requireSharedMemory } from "./platform.ts";
 import { serveReader } from "./reader.ts";
@@ -64,17 +65,17 @@ export async function open(
   message: unknown,
   ownModule: () => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<void> {
-  const { deltavec, port, module, options, clock, gate, reader } = (message ?? {}) as Partial<
+  const { deltavec, port, module, options, clock, gate, life, reader } = (message ?? {}) as Partial<
     OpenMessage & ReaderMessage
   >;
   if (deltavec === undefined || !(port instanceof MessagePort)) {
     return;
   }
-  if (reader !== undefined && deltavec === PROTOCOL) {
-    serveReader(reader, port);
-    return;
-  }
   try {
+    if (reader !== undefined && deltavec === PROTOCOL) {
+      serveReader(reader, port);
+      return;
+    }
     if (deltavec !== PROTOCOL) {
       throw new DeltaError(
         "UNSUPPORTED_VERSION",
@@ -88,10 +89,13 @@ export async function open(
       ...(clock ? { now: () => time as number } : {}),
     };
     const db = new DeltaVectorDB(all);
-    new Server(port, db, (now) => {
+    const end = life === undefined ? undefined : await live(life);
+    const setTime = (now: unknown): void => {
       time = now;
-    });
-    const answer = (opened: Opened): void => port.postMessage([[RESULT, OPENING, opened]]);
+    };
+    new Server(port, db, setTime, end);
+    const answer = (opened: Omit<Opened, "lives">): void =>
+      port.postMessage([[RESULT, OPENING, { ...opened, lives: end !== undefined }]]);
     if (gate !== undefined) {
       const { instance } = backstage(db);
       const { memory, root } = instance;
@@ -143,6 +147,7 @@ export class Server {
   readonly #db: DeltaVectorDB;
   readonly #back: Backstage;
   readonly #setTime: (now: unknown) => void;
+  readonly #closed: (() => void) | undefined;
   readonly #resources = new Map<number, Resource>();
   /** In the order of the calls. */
   #waiting: Waiting[] = [];
@@ -159,12 +164,21 @@ export class Server {
     >
   >;
 
-  /** @param setTime - is told the time that a call brings with it, before it is begun */
-  constructor(port: MessagePort, db: DeltaVectorDB, setTime: (now: unknown) => void) {
+  /**
+   * @param setTime - is told the time that a call brings with it, before it is begun
+   * @param ended - called when the database was closed
+   */
+  constructor(
+    port: MessagePort,
+    db: DeltaVectorDB,
+    setTime: (now: unknown) => void,
+    ended?: () => void,
+  ) {
     this.#port = port;
     this.#db = db;
     this.#back = backstage(db);
     this.#setTime = setTime;
+    this.#closed = ended;
     this.#special = Object.assign(Object.create(null), {
       [CLOSE]: () => this.#close(),
       [NEXT]: ([id]: readonly unknown[]) => this.#resource(id).page?.(),
@@ -487,6 +501,7 @@ export class Server {
     }
     this.#resources.clear();
     this.#db.close();
+    this.#closed?.();
   }
 }
 

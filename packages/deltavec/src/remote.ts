@@ -35,8 +35,8 @@ export interface ConnectOptions extends DeltaDBOptions {
   name?: string;
   /**
    * How many more workers are to search the same index, in shared memory, while the first one writes: 0 to 64. Searches and
-   * batches go to them; a search sees every write whose call was made before it. Needs shared memory (see `detect`): in a
-   * page, cross-origin isolation. Default 0.
+   * batches go to them, unless there is a `recallSampleRate`; a search sees every write whose call was made before it. Needs
+   * shared memory (see `detect`): in a page, cross-origin isolation. Default 0.
    */
   readers?: number;
 }

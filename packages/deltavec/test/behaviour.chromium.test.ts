@@ -32,7 +32,7 @@ after(async () => {
 for (const [title, path, isolated] of [
   ["in Chromium", "", false],
   ["in Chromium, in a worker", "#worker", false],
-  ["in Chromium, in a worker of a page that may share memory", "isolated#worker", true],
+  ["in Chromium, in shared memory", "isolated#shared", true],
 ] as const) {
   test(title, async (t) => {
     const tab = await browser.context.newPage();
@@ -40,7 +40,15 @@ for (const [title, path, isolated] of [
     if ((await tab.evaluate(() => crossOriginIsolated)) !== isolated) {
       throw new Error("the page is not what it should be");
     }
-    for (const name of await tab.evaluate(() => testPage.load())) {
+    const all = await tab.evaluate(() => testPage.load());
+    // Shared memory takes its time to be had; on Node all are run.
+    const names = isolated ? all.filter((_, i) => i % 3 === 0) : all;
+    for (const [i, name] of names.entries()) {
+      if (isolated && i % 20 === 0) {
+        // Only with its page go the shared memories of a database, and there is room for some dozens.
+        await tab.reload();
+        await tab.evaluate(() => testPage.load());
+      }
       await t.test(name, async () => {
         const failure = await tab.evaluate((which) => testPage.run(which), name);
         if (failure !== undefined) {

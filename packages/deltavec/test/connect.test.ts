@@ -205,6 +205,7 @@ describe("the face", () => {
     assert.deepEqual(there.filter((name) => !names.includes(name)).sort(), [
       "channel",
       "channelHandle",
+      "readers",
       "with",
     ]);
   });

@@ -65,8 +65,10 @@ test("the module takes at most 45.7 KB gzip", (t) => {
   assert.ok(size <= 45_700, `${size} bytes`);
 });
 
-test("one source takes a bundle a few KB, of which the main entry has none", async (t) => {
-  const size = gzip(await bundled('export { webSocketDeltas } from "deltavec/streams"', false));
+test("a source adds at most 8 KB gzip to a bundle", async (t) => {
+  const entry = 'export * from "deltavec/slim"';
+  const source = 'export { webSocketDeltas } from "deltavec/streams"';
+  const size = gzip(await bundled(`${entry};${source}`)) - gzip(await bundled(entry));
   t.diagnostic(`webSocketDeltas, bundled and minified: ${size} bytes gzip`);
   assert.ok(size <= 8_000, `${size} bytes`);
 });
@@ -89,7 +91,33 @@ test("the bundled module is the one beside it", async () => {
   assert.equal(same, true);
 });
 
-for (const entry of ["deltavec", "deltavec/slim", "deltavec/streams"]) {
+test("the end of a channel that sends takes at most 10 KB gzip", async (t) => {
+  const size = gzip(await bundled('export { DeltaChannel } from "deltavec/channel"'));
+  t.diagnostic(`DeltaChannel, bundled and minified: ${size} bytes gzip`);
+  assert.ok(size <= 10_000, `${size} bytes`);
+});
+
+test("the worker's script is one file, which runs as a classic script, too", () => {
+  const text = readFileSync(join(PACKAGE, "dist/worker.js"), "utf8");
+  assert.deepEqual(files("worker.js"), ["worker.js"]);
+  assert.doesNotMatch(text, /\bimport\s*[(.]/);
+  new Function(text);
+});
+
+test("the worker's script stays in a bundle though nothing of it is used", async () => {
+  assert.match(await bundled('import "deltavec/worker"'), /dv_apply/);
+});
+
+test("importing deltavec/worker outside of a worker does nothing", async () => {
+  const result = await inFreshProcess(`
+    const names = () => Reflect.ownKeys(globalThis).map(String).join();
+    const before = names();
+    Object.freeze(globalThis);
+    report([Object.keys(await import("deltavec/worker")), names() === before]);`);
+  assert.deepEqual(result, [[], true]);
+});
+
+for (const entry of ["deltavec", "deltavec/slim", "deltavec/streams", "deltavec/channel"]) {
   test(`importing ${entry} and using nothing leaves nothing in a bundle`, async () => {
     assert.equal((await bundled(`import "${entry}"`)).trim(), "");
   });

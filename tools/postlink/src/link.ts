@@ -5,7 +5,8 @@ import { BINDINGS } from "./bindings.ts";
 import { legacyExceptions } from "./exceptions.ts";
 import { featureArguments } from "./features.ts";
 import { shortened } from "./idioms.ts";
-import { renamedInOrder } from "./order.ts";
+import { withOurLibrary } from "./library.ts";
+import { localsInOrder, renamedInOrder } from "./order.ts";
 import type { Product } from "./product.ts";
 import { withoutRuntime } from "./runtime.ts";
 import {
@@ -74,12 +75,11 @@ export function link(input: LinkInput): LinkOutput {
   );
   const text = product.exceptions === "try" ? legacyExceptions(linked.text) : linked.text;
   writeFileSync(file("linked.wat"), text);
-  const optimised = product.names
-    ? ["-o", file("linked.wasm")]
-    : ["-S", "-o", file("optimised.wat")];
-  run("wasm-opt", ...featureArguments(), "-g", ...OPTIMISATION, file("linked.wat"), ...optimised);
+  const out = product.names ? ["-o", file("linked.wasm")] : ["-S", "-o", file("optimised.wat")];
+  run("wasm-opt", ...featureArguments(), "-g", ...OPTIMISATION, file("linked.wat"), ...out);
   if (!product.names) {
-    writeFileSync(file("ordered.wat"), renamedInOrder(readFileSync(file("optimised.wat"), "utf8")));
+    const optimised = readFileSync(file("optimised.wat"), "utf8");
+    writeFileSync(file("ordered.wat"), localsInOrder(renamedInOrder(optimised)));
     const order = ["--reorder-functions-by-name", ...STRIP, "-o", file("linked.wasm")];
     run("wasm-opt", ...featureArguments(), file("ordered.wat"), ...order);
   }
@@ -140,7 +140,7 @@ export function rewrite(
   product: Product,
 ): { text: string; dropped: string[]; bound: string[]; kernels: string[] } {
   const isOurs = (f: Field) => product.exports.test(exportOf(f).name);
-  const fields = shortened(withoutRuntime(fieldsOf(teavm), isOurs));
+  const fields = shortened(withoutRuntime(withOurLibrary(fieldsOf(teavm)), isOurs));
   checkData(fields, dataBytes);
   const dataEnd = Math.max(LOW, align(dataBytes, 64));
   const pieces = kernels.flatMap(fieldsOf).filter((f) => !isMemoryImport(f));

@@ -46,6 +46,8 @@ function refusal([head, type, name]: List): string | undefined {
     return "uses a direct buffer";
   if (head === "struct.get" && type === "$java.lang.Enum" && name === "$name")
     return "asks for the name of an enum's constant";
+  if (head === "global.get" && type === "$java.lang.Byte#byteCache")
+    return "makes an object of a byte";
   return undefined;
 }
 

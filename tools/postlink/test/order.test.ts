@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { renamedInOrder } from "../src/order.ts";
+import { localsInOrder, renamedInOrder } from "../src/order.ts";
 import { fieldsOf } from "../src/wat.ts";
 
 const MODULE = `(module
@@ -40,4 +40,19 @@ test("the order does not depend on the order of the fields", () => {
       .map((f) => f.text)
       .sort();
   assert.deepEqual(sorted(renamedInOrder(reversed)), sorted(renamedInOrder(MODULE)));
+});
+
+test("locals are ordered by type, the type that most have first, and keep their order within it", () => {
+  const text = localsInOrder(`(module
+    (func $a (param $0 f32) (local $1 f64) (local $2 (ref null $T)) (local $3 i32) (local $4 (ref null $T)) (nop))
+    (func $b (local $0 i32) (local $1 (ref null $T)) (local.set $1 (ref.null none)))
+    (func $c (param $0 i32) (nop)))`);
+  assert.deepEqual(
+    fieldsOf(text).map((f) => f.text),
+    [
+      "(func $a (param $0 f32) (local $2 (ref null $T)) (local $4 (ref null $T)) (local $3 i32) (local $1 f64) (nop))",
+      "(func $b (local $1 (ref null $T)) (local $0 i32) (local.set $1 (ref.null none)))",
+      "(func $c (param $0 i32) (nop))",
+    ],
+  );
 });

@@ -4,7 +4,7 @@ import { create, dense, offset, remove, scale, sparse } from "./deltas.ts";
 import { type Bench, type Face, listed } from "./face.ts";
 
 /** Capacity, digests, statistics, the clock, closing. */
-export function lifecycle({ test, open }: Bench): void {
+export function lifecycle({ test, open }: Bench, scarce: boolean): void {
   test("maxVectors vectors fit, one more is CAPACITY_EXCEEDED and changes nothing", async () => {
     const db = await open({ dimensions: 2, maxVectors: 5 });
     for (let i = 0; i < 5; i++) {
@@ -219,7 +219,7 @@ export function lifecycle({ test, open }: Bench): void {
   });
 
   test("many databases can be opened and closed, one after the other", async () => {
-    for (let i = 0; i < 150; i++) {
+    for (let i = 0; i < (scarce ? 20 : 150); i++) {
       const db = await open({ dimensions: 4 });
       await db.applyDeltas([create("a", 1, 2, 3, i), dense("a", 0, 0, 0, i), offset("a", 1)]);
       same((await db.getVector("a"))?.[3], i + 1);

@@ -28,6 +28,10 @@ export interface SuiteOptions {
    * is about that, and views on memory.
    */
   readonly synchronous?: boolean;
+  /** Whether deltas are encoded beside the database, so that it can be called meanwhile. */
+  readonly encodedElsewhere?: boolean;
+  /** Whether the platform gives memory for no more than some dozens of databases before it collects any. */
+  readonly scarce?: boolean;
   /** Random histories to try. Default 100. */
   readonly runs?: number;
 }
@@ -69,13 +73,13 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
     views(bench);
     atOnce(bench);
   }
-  garbage(bench, runs);
+  garbage(bench, runs, options.encodedElsewhere ?? !synchronous);
   copies(bench);
   search(bench);
   searchOptions(bench, typed);
   filters(bench, runs, typed);
   index(bench);
-  lifecycle(bench);
+  lifecycle(bench, options.scarce ?? false);
   history(bench);
   replicas(bench);
   model(bench, runs);

@@ -1,9 +1,10 @@
 // The behaviour suite on a page: a list of tests that are run from outside, one by one. The page's fragment names the door.
 import { init } from "deltavec";
 import { behaviourSuite } from "../behaviour/suite.ts";
-import { DIRECT, workerDoor } from "../doors.ts";
+import { DIRECT, sharedDoor, workerDoor } from "../doors.ts";
 
-const doors = [DIRECT, workerDoor(() => new Worker("/worker.js", { type: "module" }))];
+const start = (): Worker => new Worker("/worker.js", { type: "module" });
+const doors = [DIRECT, workerDoor(start), sharedDoor(start)];
 const door = doors.find(({ name }) => name === location.hash.slice(1)) ?? DIRECT;
 
 const tests = new Map<string, () => Promise<void>>();
@@ -18,7 +19,7 @@ behaviourSuite(
     },
   },
   door.open,
-  { ...door.options, runs: door === DIRECT ? 60 : 10 },
+  { ...door.options, runs: door === DIRECT ? 60 : 5, scarce: door.name === "shared" },
 );
 
 const api: TestPage = {

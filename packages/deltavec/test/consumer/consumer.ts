@@ -2,6 +2,7 @@
 import {
   type ChainDelta,
   type CompactionStats,
+  type ConnectOptions,
   type DeltaChain,
   type DeltaChange,
   type DeltaDBOptions,
@@ -25,11 +26,13 @@ import {
   init,
   type MergeResult,
   type MetadataFilter,
+  type RemoteDeltaVectorDB,
   type RepairStats,
   type SearchOptions,
   type SearchResult,
   type VectorDelta,
 } from "deltavec";
+import { type ChannelHandle, type ChannelReport, DeltaChannel } from "deltavec/channel";
 import { DeltaVectorDB as SlimDB, init as slimInit } from "deltavec/slim";
 import {
   broadcast,
@@ -139,6 +142,68 @@ export function health(db: DeltaVectorDB): [IndexReport, IndexStats, DeltaQuanti
   const { repaired, pending }: RepairStats = db.repair({ budgetMs: 5 });
   console.log(repaired, pending, db.checkIndex().firstBad?.length);
   return [db.checkIndex(), db.stats().index, db.options.quantization];
+}
+
+export async function remote(signal: AbortSignal, script: URL): Promise<DeltaStats> {
+  const options: ConnectOptions = { dimensions: 3, worker: script, name: "vectors" };
+  await using db: RemoteDeltaVectorDB = await DeltaVectorDB.connect(options);
+  const same: RemoteDeltaVectorDB = await SlimDB.connect();
+  await same.close();
+  const query = new Float32Array(3);
+  const operation: DeltaOperation = { type: "create", vector: query };
+  const id: string = await db.applyDelta({ vectorId: "a", operation });
+  const ids: string[] = await db.applyDeltas([{ vectorId: "b", operation }]);
+  const size: number = await db.size;
+  const position: number = await db.position;
+  const dimensions: number = db.options.dimensions;
+  const hits: SearchResult[] = await db.with({ signal }).search(query, 10, { filter: () => true });
+  const batch: SearchResult[][] = await db.searchBatch([query], 10);
+  const vector: Float32Array | null = await db.getVector("a");
+  const there: boolean = await db.has("a");
+  for await (const each of db.ids()) {
+    console.log(each.length);
+  }
+  for await (const { deltaId, timestamp } of db.deltas({ since: 0, signal })) {
+    console.log(deltaId, timestamp.getTime());
+  }
+  const unsubscribe: () => void = await db.onDelta((event: DeltaEvent) => console.log(event));
+  unsubscribe();
+  await db.addEventListener(
+    "delta",
+    ({ target, detail }: DeltaEventObject<RemoteDeltaVectorDB>) => {
+      console.log(target.options, detail.position);
+    },
+  );
+  const channel = await db.channel({ onError: "skip" });
+  const sent: boolean = channel.send({ vectorId: "c", operation });
+  const { applied, skippedCount }: ChannelReport = await channel.close();
+  const handle: ChannelHandle = await db.channelHandle({ shared: false });
+  new DeltaChannel(handle).send({ vectorId: "d", operation });
+  console.log(
+    id,
+    ids,
+    size,
+    position,
+    dimensions,
+    hits,
+    batch,
+    vector,
+    there,
+    sent,
+    applied,
+    skippedCount,
+  );
+  // @ts-expect-error: there is no memory to view
+  db.getVectorView("a");
+  // @ts-expect-error: nor to ask for
+  db.getMemory();
+  // @ts-expect-error: answers come later
+  const early: number = db.size;
+  console.log(early);
+  // @ts-expect-error: it is closed later, too
+  using wrong = db;
+  console.log(wrong);
+  return db.stats();
 }
 
 // @ts-expect-error: bounds are of one type

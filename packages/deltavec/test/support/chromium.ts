@@ -47,12 +47,13 @@ export async function serve(resources: Readonly<Record<string, Resource>>): Prom
   };
 }
 
-/** Bundles a script of test/browser with all that it imports. */
-export async function bundle(entry: string): Promise<string> {
+/** Bundles a script of test/browser with all that it imports, but for what is named. */
+export async function bundle(entry: string, external: string[] = []): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: PACKAGE,
     entryPoints: [join("test/browser", entry)],
     bundle: true,
+    external,
     format: "esm",
     target: "es2024",
     write: false,

@@ -166,6 +166,32 @@ final class Groups {
     return graph.group(node) + HEADER;
   }
 
+  /**
+   * Returns the position of the first duplicate from one on that is not the same as its node, -1 if
+   * all are.
+   */
+  int firstUnlike(int node, int from) {
+    for (int i = from, size = size(node); i < size; i++) {
+      if (!same(node, memory.getInt(members(node) + (i << 2)))) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  /** Makes the duplicate at a position the one that {@link #promote} takes; returns it. */
+  int lead(int node, int position) {
+    int first = members(node);
+    int at = first + (position << 2);
+    int slot = memory.getInt(at);
+    int before = memory.getInt(first);
+    memory.putInt(at, before);
+    nodes.setPosition(before, position);
+    memory.putInt(first, slot);
+    nodes.setPosition(slot, 0);
+    return slot;
+  }
+
   /** Returns whether all of a node's duplicates have its very floats. */
   boolean isUniform(int node) {
     return memory.getInt(graph.group(node) + 8) != 0;

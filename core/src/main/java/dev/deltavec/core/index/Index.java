@@ -334,11 +334,19 @@ public final class Index {
 
   private void nodeMoved(int node, float length) {
     if (nodes.isGrouped(node)) {
-      if (groups.same(node, memory.getInt(groups.members(node)))) {
+      int other = groups.firstUnlike(node, 0);
+      if (other < 0) {
         groups.unify(node);
       } else {
+        int heir = groups.lead(node, other);
         unlink(node);
         enqueueNew(node);
+        // Others may have moved in the same batch, the way that the node went.
+        for (int i = groups.firstUnlike(heir, 0); i >= 0; i = groups.firstUnlike(heir, i)) {
+          int slot = memory.getInt(groups.members(heir) + (i << 2));
+          groups.part(slot);
+          enqueueNew(slot);
+        }
       }
     } else if (!nodes.isQueued(node)) {
       float drift = nodes.drift(node) + length;

@@ -12,6 +12,7 @@ import dev.deltavec.core.support.Shrinker;
 import dev.deltavec.core.support.TestDatabase;
 import dev.deltavec.core.support.TestDatabase.Hit;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,7 @@ class IndexModelTest {
     NUDGE,
     MOVE,
     COPY,
+    HERD,
     ZERO,
     SCALE,
     DELETE,
@@ -41,7 +43,7 @@ class IndexModelTest {
   private record Step(Kind kind, int id, int other, float size, long seed) {}
 
   private record Shape(
-      Metric metric, Quantization quantization, int m, int dimensions, int copies) {}
+      Metric metric, Quantization quantization, int m, int dimensions, int copies, int batch) {}
 
   private static Shape shape(long seed) {
     Generator random = new Generator(seed + 77);
@@ -50,7 +52,8 @@ class IndexModelTest {
         random.pick(List.of(Quantization.values())),
         random.pick(List.of(2, 3, 4, 8, 16)),
         random.pick(List.of(3, 16, 40)),
-        random.pick(List.of(0, 5, 40)));
+        random.pick(List.of(0, 5, 40)),
+        random.pick(List.of(1, 1, 3, 25)));
   }
 
   private static List<Step> steps(long seed) {
@@ -79,9 +82,11 @@ class IndexModelTest {
                   ? Kind.MOVE
                   : at < 55
                       ? Kind.COPY
-                      : at < 60
-                          ? Kind.ZERO
-                          : at < 65 ? Kind.SCALE : at < 70 ? Kind.CREATE : Kind.DELETE;
+                      : at < 57
+                          ? Kind.HERD
+                          : at < 60
+                              ? Kind.ZERO
+                              : at < 65 ? Kind.SCALE : at < 70 ? Kind.CREATE : Kind.DELETE;
       if (kind == Kind.DELETE && random.below(deletes) > 0) {
         kind = Kind.REPAIR;
       }
@@ -109,10 +114,16 @@ class IndexModelTest {
     Map<String, float[]> model = new HashMap<>();
     try (TestDatabase db = new TestDatabase(options).follow()) {
       float[] last = new float[shape.dimensions];
+      Frames batch = new Frames();
       for (int i = 0; i < steps.size(); i++) {
-        float[] changed = apply(db, model, steps.get(i), shape.dimensions);
+        float[] changed = apply(db, batch, model, steps.get(i), shape.dimensions);
+        boolean check = i % CHECK_EVERY == 0 || i == steps.size() - 1;
+        if (check || batch.count() >= shape.batch) {
+          db.apply(batch);
+          batch = new Frames();
+        }
         last = changed == null ? last : changed;
-        if (i % CHECK_EVERY == 0 || i == steps.size() - 1) {
+        if (check) {
           String wrong = Inside.wrong(db.database);
           if (wrong == null && i > 300) {
             wrong = search(db, model, last, shape);
@@ -126,9 +137,9 @@ class IndexModelTest {
     return null;
   }
 
-  /** Applies a step; returns the vector that it made, if any. */
+  /** Adds a step to the batch, or repairs; returns the vector that it made, if any. */
   private static float @Nullable [] apply(
-      TestDatabase db, Map<String, float[]> model, Step step, int dimensions) {
+      TestDatabase db, Frames batch, Map<String, float[]> model, Step step, int dimensions) {
     String id = "v" + step.id;
     float[] old = model.get(id);
     float[] other = model.get("v" + step.other);
@@ -136,7 +147,7 @@ class IndexModelTest {
     switch (step.kind) {
       case DELETE -> {
         if (old != null) {
-          db.apply(new Frames().delete(id));
+          batch.delete(id);
           model.remove(id);
         }
         return null;
@@ -151,6 +162,22 @@ class IndexModelTest {
         }
       }
       case COPY -> values = other == null ? values : other.clone();
+      case HERD -> {
+        // Some of those who are at one place go to another, all in one batch.
+        List<String> herd = new ArrayList<>();
+        for (Map.Entry<String, float[]> entry : model.entrySet()) {
+          if (old != null
+              && Arrays.equals(entry.getValue(), old)
+              && (herd.size() + step.other) % 3 < 2) {
+            herd.add(entry.getKey());
+          }
+        }
+        for (String each : herd) {
+          batch.dense(each, values);
+          model.put(each, values);
+        }
+        return values;
+      }
       case ZERO -> values = new float[dimensions];
       case SCALE -> {
         for (int i = 0; i < dimensions; i++) {
@@ -161,8 +188,11 @@ class IndexModelTest {
         // A vector of its own.
       }
     }
-    Frames frames = new Frames();
-    db.apply(old == null ? frames.create(id, values) : frames.dense(id, values));
+    if (old == null) {
+      batch.create(id, values);
+    } else {
+      batch.dense(id, values);
+    }
     model.put(id, values);
     return values;
   }
