@@ -12,6 +12,9 @@ import { RemoteFace } from "./remote-face.ts";
 import { type OpenMessage, PROTOCOL, type ReaderMessage } from "./remote-protocol.ts";
 import { cannotLoad, onDeath, startWorker } from "./worker-host.ts";
 
+/** Milliseconds in which what a worker has answered is here, too, once its end is known. */
+const LAST_ANSWERS_MS = 100;
+
 /** `DeltaVectorDB.connect`. */
 export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorDB> {
   const options = resolve(given);
@@ -67,7 +70,9 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
     const { module: loaded, image, lives } = await opened;
     open = true;
     if (message.life !== undefined && lives) {
-      onEnd(message.life, () => connection.die("it was terminated", undefined));
+      // Its last answers may still be on their way.
+      const died = (): void => connection.die("it was terminated", undefined);
+      onEnd(message.life, () => setTimeout(died, LAST_ANSWERS_MS));
     }
     if (readers !== undefined && image !== undefined && gate !== undefined) {
       await openReaders(readers, count, (reader) => ({

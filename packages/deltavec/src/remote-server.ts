@@ -501,7 +501,7 @@ export class Server {
     }
     this.#resources.clear();
     this.#db.close();
-    this.#closed?.();
+    setTimeout(() => this.#closed?.()); // once that is answered
   }
 }
 

@@ -3,13 +3,13 @@ import type { ChurnData } from "../churn/vectors.ts";
 import { Edits } from "./edits.ts";
 import { type ChannelFigures, MOVING, STREAMED, type StreamFigures } from "./protocol.ts";
 import { type DeltaChannel, openRemote } from "./remote.ts";
-import { inRounds } from "./spread.ts";
+import { inRounds, SHORT } from "./spread.ts";
 import type { Threads } from "./threads.ts";
 
 /** More bytes than a sparse delta takes: so many of them fit into a channel for sure. */
 const ROOM = 130;
 /** Deltas of all bursts of a round, for each vector of the database. */
-const OFFERED = 20;
+const OFFERED = 4;
 
 /**
  * Measures the parts `ring` and `messages`.
@@ -108,7 +108,7 @@ async function offers(
   rounds: number,
 ): Promise<Pick<ChannelFigures, "offered_per_s" | "burst">> {
   const burst = Math.min(Math.floor(channel.capacity / ROOM), OFFERED * n);
-  const { offered_per_s } = await inRounds(rounds, async () => {
+  const { offered_per_s } = await inRounds(SHORT * rounds, async () => {
     let count = 0;
     let ms = 0;
     while (count < OFFERED * n) {

@@ -390,9 +390,17 @@ public final class FrameReader {
     }
     long index = -1;
     for (int i = 0; i < count; i++) {
-      index += (varint() & 0xffff_ffffL) + 1;
-      checkIndex(index);
+      // Nearly all gaps have one byte.
+      int gap = at < end ? memory.getByte(at) : -1;
+      if (gap >= 0) {
+        at++;
+        index += gap + 1;
+      } else {
+        index += (varint() & 0xffff_ffffL) + 1;
+        checkIndex(index);
+      }
     }
+    checkIndex(index);
     takeValues();
   }
 
