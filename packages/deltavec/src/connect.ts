@@ -28,6 +28,7 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
   const { port1, port2 } = new MessageChannel();
   const connection = new Connection({
     port: port1,
+    worker,
     terminate: () => {
       readers?.close();
       return worker.terminate();

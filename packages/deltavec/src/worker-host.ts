@@ -21,6 +21,7 @@ interface Scope {
 interface AnyWorker extends WorkerLike {
   addEventListener?(type: string, listener: (event: Event) => void): void;
   on?(type: string, listener: (detail: unknown) => void): void;
+  ref?(): void;
   unref?(): void;
 }
 
@@ -99,6 +100,16 @@ export function onDeath(worker: WorkerLike, listener: (death: Death) => void): v
       );
     });
     any.addEventListener?.("messageerror", (event) => listener(unreadable(event)));
+  }
+}
+
+/**
+ * Has a worker and the port to it keep a Node process alive, or not. The port alone does not do: it closes when the worker
+ * ends, and the process would end before anybody was told.
+ */
+export function keepAlive(on: boolean, worker: WorkerLike, port: MessagePort): void {
+  for (const each of [worker, port] as readonly Pick<AnyWorker, "ref" | "unref">[]) {
+    on ? each.ref?.() : each.unref?.();
   }
 }
 
