@@ -518,6 +518,12 @@ test("a status of 503 is tried again, one of 404 is DISCONNECTED at once", async
   assert.equal(missing.requests.length, 1);
 });
 
+test("what cannot be requested is refused, and not tried again", async () => {
+  const error = await failure(all(fetchDeltas("/no-page-here", { reconnect: fast })));
+  assert.equal(error.code, "INVALID_ARGUMENT");
+  assert.match(error.message, /request.*\/no-page-here/);
+});
+
 test("a server that sends another range than asked for is CORRUPT_DATA", async () => {
   await using server = await serveHttp((_, response) =>
     response.writeHead(206, { "content-range": `bytes 0-9/${frames.length}` }).end(frames),
