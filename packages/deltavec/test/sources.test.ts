@@ -19,6 +19,7 @@ import {
   type DeltaSource,
   deltaToJson,
   encodeDeltas,
+  eventSourceDeltas,
   fetchDeltas,
   webSocketDeltas,
 } from "deltavec/streams";
