@@ -1,4 +1,4 @@
-import { DeltaError, describe, invalid } from "./errors.ts";
+import { DeltaError, describe, invalid, quote } from "./errors.ts";
 import type { ConnectOptions, WorkerLike } from "./remote.ts";
 
 /** What of Node is used where there is Node. */
@@ -64,7 +64,7 @@ export function startWorker(option: ConnectOptions["worker"], name: string): Wor
       return worker;
     }
   } catch (cause) {
-    throw cannotLoad(cause instanceof Error ? cause.message : String(cause), cause);
+    throw cannotLoad(option, cause instanceof Error ? cause.message : String(cause), cause);
   }
   throw new DeltaError(
     "UNSUPPORTED_PLATFORM",
@@ -95,7 +95,7 @@ export function onDeath(worker: WorkerLike, listener: (death: Death) => void): v
       event.preventDefault();
       listener(
         message === undefined || message === ""
-          ? { why: "its script cannot be loaded", cause: event, unloaded: true }
+          ? { why: "it is not there, no script, or forbidden", cause: event, unloaded: true }
           : { why: message, cause: error ?? event, unloaded: false },
       );
     });
@@ -118,9 +118,15 @@ function unreadable(cause: unknown): Death {
 }
 
 /** Says what to do about a script that is not where it should be. */
-export function cannotLoad(why: string, cause: unknown): DeltaError {
+export function cannotLoad(
+  option: ConnectOptions["worker"],
+  why: string,
+  cause: unknown,
+): DeltaError {
+  const url =
+    typeof option === "string" || option instanceof URL ? ` ${quote(String(option))}` : "";
   return invalid(
-    `the script of the database's worker cannot be loaded (${why}): serve deltavec/worker, give its URL as option worker, and let the page's Content-Security-Policy allow it (worker-src)`,
+    `the script${url} of the database's worker cannot be loaded (${why}): serve deltavec/worker, give its URL as option worker, and let the page's Content-Security-Policy allow it (worker-src)`,
     { cause },
   );
 }

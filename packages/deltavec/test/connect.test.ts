@@ -144,7 +144,7 @@ describe("opening", () => {
       await refused(
         DeltaVectorDB.connect({ worker }),
         "INVALID_ARGUMENT",
-        /deltavec\/worker.*option worker/,
+        /the script ".*nowhere.*deltavec\/worker.*option worker/,
       );
     });
   }
