@@ -150,6 +150,8 @@ export function makeChannel(
  * ```
  */
 export class DeltaChannel implements AsyncDisposable {
+  /** @internal Whatever minifying makes of it. */
+  static readonly name = "DeltaChannel";
   readonly #port: MessagePort;
   readonly #ring: RingProducer | undefined;
   readonly #blocks: BlockSender | undefined;

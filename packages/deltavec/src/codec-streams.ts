@@ -22,6 +22,8 @@ export interface DeltaDecoderOptions {
  * ```
  */
 export class DeltaDecoderStream implements ReadableWritablePair<VectorDelta, Uint8Array> {
+  /** @internal Whatever minifying makes of it. */
+  static readonly name = "DeltaDecoderStream";
   /** The deltas. */
   readonly readable: ReadableStream<VectorDelta>;
   /** Takes the bytes. */
@@ -95,6 +97,8 @@ async function* decode(
  * ```
  */
 export class DeltaEncoderStream implements ReadableWritablePair<Uint8Array, VectorDelta> {
+  /** @internal Whatever minifying makes of it. */
+  static readonly name = "DeltaEncoderStream";
   /** The bytes. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Takes the deltas. Fails with the DeltaError of one that cannot be encoded. */

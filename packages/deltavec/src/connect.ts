@@ -28,6 +28,7 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
   const { port1, port2 } = new MessageChannel();
   const connection = new Connection({
     port: port1,
+    worker,
     terminate: () => {
       readers?.close();
       return worker.terminate();
@@ -41,7 +42,7 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
   let open = false;
   onDeath(worker, ({ why, cause, unloaded }) => {
     if (!open && unloaded) {
-      connection.end(() => cannotLoad(why, cause));
+      connection.end(() => cannotLoad(kind, why, cause));
     } else {
       connection.die(why, cause);
     }

@@ -3,6 +3,7 @@ import { DeltaError, describe, invalid, quote } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { type FrameForm, FrameWriter, freezeDeep } from "./frame.ts";
 import { FrameBlock } from "./frame-block.ts";
+import type { WorkerLike } from "./remote.ts";
 import {
   type Answer,
   CANCEL,
@@ -19,6 +20,7 @@ import {
   type Requests,
 } from "./remote-protocol.ts";
 import type { DeltaEvent, DeltaListener, VectorDelta } from "./types.ts";
+import { keepAlive } from "./worker-host.ts";
 
 /** A call that waits for its answer. */
 interface Call {
@@ -71,6 +73,7 @@ export class Scope {
 /** What a connection is made of. */
 export interface Link {
   readonly port: MessagePort;
+  readonly worker: WorkerLike;
   /** Ends the worker. */
   terminate(): unknown;
   /** What the worker is called. */
@@ -86,12 +89,6 @@ export interface Link {
 /** What can be ended from outside. */
 interface Abortable {
   abort(error: DeltaError): void;
-}
-
-/** Ports of Node keep the process alive, or not. */
-interface NodePort {
-  ref?(): void;
-  unref?(): void;
 }
 
 /**
@@ -117,6 +114,7 @@ export class Connection {
   #closing: Promise<void> | undefined;
   readonly #attached = new Set<WeakRef<Abortable>>();
   #settled: Promise<void> | undefined;
+  readonly #searches = new Set<Promise<unknown>>();
   /** Ends what iterators that nobody holds any more have left in the worker. */
   readonly #registry = new FinalizationRegistry<number>((id) => this.cancel(id, undefined));
 
@@ -126,7 +124,7 @@ export class Connection {
     this.#writer = new FrameWriter(this.#block, link.form);
     link.port.onmessage = ({ data }) => this.#receive(data);
     link.port.onmessageerror = (event) => this.die("a message cannot be read", event);
-    (link.port as NodePort).unref?.();
+    keepAlive(false, link.worker, link.port);
   }
 
   /** What has become of it. */
@@ -151,6 +149,7 @@ export class Connection {
    * Makes a call. Arguments are read at once.
    *
    * @param ports - among the arguments, to be transferred
+   * @param part - whether it is part of a {@link search}, which may go on while the database is being closed
    * @returns its number
    */
   send(
@@ -160,15 +159,16 @@ export class Connection {
     resolve: (value: never) => void,
     reject: (error: unknown) => void,
     ports: readonly MessagePort[] = [],
+    part = false,
   ): number {
     const id = this.#next++;
     try {
-      this.check(scope);
+      this.check(scope, part);
       const now = this.#time();
       const copies: ArrayBuffer[] = [];
       const plain = args.map((value) => snapshot(value, copies));
       const request: Request = now === undefined ? [id, method, plain] : [id, method, plain, now];
-      this.check(scope); // the clock is the caller's, too
+      this.check(scope, part); // the clock is the caller's, too
       this.#add(id, { resolve: resolve as (value: unknown) => void, reject, scope });
       if (plain.every((value) => isSettled(value, copies))) {
         this.#pending.push(request);
@@ -187,12 +187,20 @@ export class Connection {
   }
 
   /** Makes a call whose answer is all that is wanted. */
-  call<T>(method: string, args: readonly unknown[], scope?: Scope): Promise<T> {
+  call<T>(method: string, args: readonly unknown[], scope?: Scope, part = false): Promise<T> {
     return this.#noted(
       new Promise<T>((resolve, reject) => {
-        this.send(method, args, scope, resolve, reject);
+        this.send(method, args, scope, resolve, reject, [], part);
       }),
     );
+  }
+
+  /** Has closing wait for a search that is more than one call, or not carried out by the worker itself. */
+  search<T>(search: Promise<T>): Promise<T> {
+    const done = (): unknown => this.#searches.delete(search);
+    this.#searches.add(search);
+    search.then(done, done);
+    return search;
   }
 
   /** Waits until the calls made so far by {@link call} and {@link write} are done; undefined if they are. */
@@ -334,7 +342,7 @@ export class Connection {
   }
 
   /** Throws if no call is let in. */
-  check(scope?: Scope): void {
+  check(scope?: Scope, part = false): void {
     if (this.#reading) {
       throw invalid(
         "a getter or toJSON of a delta's object must not call the database that is calling it",
@@ -343,7 +351,7 @@ export class Connection {
     if (this.#refusal !== undefined) {
       throw this.#refusal();
     }
-    if (this.#closing !== undefined) {
+    if (this.#closing !== undefined && !part) {
       throw closed();
     }
     scope?.signal.throwIfAborted();
@@ -365,6 +373,9 @@ export class Connection {
   }
 
   async #close(): Promise<void> {
+    if (this.#searches.size > 0) {
+      await Promise.allSettled(this.#searches);
+    }
     if (this.#refusal === undefined) {
       // No more than the worker's death can go wrong, and then it is closed, too.
       await new Promise<unknown>((resolve) => {
@@ -407,7 +418,7 @@ export class Connection {
 
   #add(id: number, call: Call): void {
     if (this.#calls.size === 0) {
-      (this.#link.port as NodePort).ref?.();
+      keepAlive(true, this.#link.worker, this.#link.port);
     }
     this.#calls.set(id, call);
     call.scope?.add(id);
@@ -416,7 +427,7 @@ export class Connection {
   #take(id: number): Call | undefined {
     const call = this.#calls.get(id);
     if (this.#calls.delete(id) && this.#calls.size === 0) {
-      (this.#link.port as NodePort).unref?.();
+      keepAlive(false, this.#link.worker, this.#link.port);
     }
     call?.scope?.delete(id);
     return call;

@@ -113,6 +113,8 @@ const MERGED_BYTES = 16;
  * ```
  */
 export class DeltaVectorDB {
+  /** @internal Whatever minifying makes of it. */
+  static readonly name = "DeltaVectorDB";
   readonly #options: ResolvedDeltaDBOptions;
   readonly #dimensions: number;
   readonly #now: () => number;

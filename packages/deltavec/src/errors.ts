@@ -47,6 +47,8 @@ export interface DeltaErrorDetails {
  * After it the database is as it was before the call.
  */
 export class DeltaError extends Error {
+  /** @internal Whatever minifying makes of it. */
+  static override readonly name = "DeltaError";
   override readonly name = "DeltaError";
   /** What kind of error this is. */
   readonly code: DeltaErrorCode;

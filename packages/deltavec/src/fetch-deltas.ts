@@ -76,7 +76,7 @@ export function fetchDeltas(
         return given;
       }
       const behind = offset > 0 && resume !== undefined ? await resume(offset) : undefined;
-      const request = new Request(behind ?? (input as string | URL | Request), init);
+      const request = makeRequest(behind ?? (input as string | URL | Request), init);
       if (offset > 0 && resume === undefined) {
         request.headers.set("Range", `bytes=${offset}-`);
       }
@@ -177,6 +177,15 @@ export function fetchDeltas(
     }
   }
   return endable(run, options.signal);
+}
+
+/** Makes a request; refuses what cannot be one, such as a path where there is no page that it could be relative to. */
+function makeRequest(input: string | URL | Request, init: RequestInit | undefined): Request {
+  try {
+    return new Request(input, init);
+  } catch (cause) {
+    throw invalid(`there can be no such request: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** Reads a body, if there is one. */

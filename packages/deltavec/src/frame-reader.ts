@@ -1,5 +1,5 @@
 import type { DeltaIds } from "./delta-id.ts";
-import { DeltaError } from "./errors.ts";
+import { DeltaError, quote } from "./errors.ts";
 import {
   CREATE,
   DELETE,
@@ -43,9 +43,12 @@ export function frameLength(bytes: Uint8Array, at: number): number | undefined {
   }
   const version = bytes[at + 3];
   if (version !== VERSION) {
+    // What is found in place of frames more often than a later version: a page that says that something is not there.
+    const text = String.fromCharCode(...bytes.subarray(at, at + HEADER_BYTES));
+    const perhaps = /^[\t\n\r -~]+$/.test(text) ? ` (${quote(text)}: text, and no frames?)` : "";
     throw new DeltaError(
       "UNSUPPORTED_VERSION",
-      `the frame at byte ${at} has version ${version}; this release reads ${VERSION}`,
+      `the frame at byte ${at} has version ${version}; this release reads ${VERSION}${perhaps}`,
     );
   }
   const length = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16);

@@ -245,7 +245,10 @@ export class Instance implements FrameTarget {
       reservedBytes > 0 &&
       (reservedBytes > MAX_INPUT_BYTES || this.#call(() => this.#exports.dv_reserve(reservedBytes)))
     ) {
-      throw new DeltaError("OUT_OF_MEMORY", `no memory of ${Math.ceil(reservedBytes)} bytes`);
+      throw new DeltaError(
+        "OUT_OF_MEMORY",
+        `no memory of ${Math.ceil(reservedBytes)} bytes for option reserve: lower maxVectors, or keep less history (autoCompact, checkpointInterval, history)`,
+      );
     }
     const at = this.#writeOptions(options);
     this.#handle = this.#done(

@@ -35,6 +35,8 @@ const MAX_COUNT = 16_777_216;
  * ```
  */
 export class SharedDeltaPool {
+  /** @internal Whatever minifying makes of it. */
+  static readonly name = "SharedDeltaPool";
   readonly #room: Room;
   readonly #writer: FrameWriter;
   #count = 0;

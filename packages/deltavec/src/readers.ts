@@ -3,7 +3,7 @@ import { evict } from "./gate.ts";
 import { type PackedHits, READY, type ReaderAnswer, type ReaderRequest } from "./reader.ts";
 import type { WorkerLike } from "./remote.ts";
 import type { SearchOptions, SearchResult } from "./types.ts";
-import { type Death, onDeath } from "./worker-host.ts";
+import { type Death, keepAlive, onDeath } from "./worker-host.ts";
 
 /** Queries that are sent at a time: enough to make the message cheap, few enough that readers end together. */
 const LEAST_CHUNK = 8;
@@ -13,16 +13,10 @@ const CHUNKS_EACH = 4;
 /** Chunks that a reader has at a time, so that it need not wait for the next. */
 const LANES = 2;
 
-/** A port of either platform. */
-interface Port extends MessagePort {
-  ref?(): void;
-  unref?(): void;
-}
-
 /** One reader's worker, seen from outside. */
 export class ReaderClient {
   readonly worker: WorkerLike;
-  readonly #port: Port;
+  readonly #port: MessagePort;
   readonly #waiting = new Map<number, (hits: PackedHits | undefined) => void>();
   #last = READY;
   /** Fulfilled when it can be asked, rejected if it died before. */
@@ -45,6 +39,7 @@ export class ReaderClient {
       });
     });
     port.onmessage = ({ data }: MessageEvent<ReaderAnswer>) => this.#settle(data);
+    keepAlive(true, worker, port);
   }
 
   /** How many questions are open. */
@@ -57,7 +52,7 @@ export class ReaderClient {
     const id = ++this.#last;
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
-      this.#port.ref?.(); // keeps a process alive until the answer is here
+      keepAlive(true, this.worker, this.#port);
       try {
         this.#port.postMessage({ ...question, id } satisfies ReaderRequest, [question.rows.buffer]);
       } catch {
@@ -76,7 +71,7 @@ export class ReaderClient {
     const resolve = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (this.#waiting.size === 0) {
-      this.#port.unref?.();
+      keepAlive(false, this.worker, this.#port);
     }
     resolve?.(hits);
   }

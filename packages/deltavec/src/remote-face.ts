@@ -125,14 +125,13 @@ export class RemoteFace
   async search(query: Float32Array, k: number, options?: SearchOptions): Promise<SearchResult[]> {
     const filter = this.#filter(options);
     if (filter !== undefined) {
-      return filter.one(query, k);
+      return this.#connection.search(filter.one(query, k));
     }
     const question = this.#readers?.question(query, false, k, options);
     if (question === undefined) {
       return this.#route("search", options === undefined ? [query, k] : [query, k, options]);
     }
-    const found = await this.#ask(question);
-    return found?.[0] ?? this.#route("search", [question.rows, k, question.options]);
+    return this.#ask(question, "search", ([hits]) => hits);
   }
 
   async searchBatch(
@@ -142,15 +141,14 @@ export class RemoteFace
   ): Promise<SearchResult[][]> {
     const filter = this.#filter(options);
     if (filter !== undefined) {
-      return filter.batch(queries, k, this.options.dimensions);
+      return this.#connection.search(filter.batch(queries, k, this.options.dimensions));
     }
     const question = this.#readers?.question(queries, true, k, options);
     if (question === undefined) {
       const args = options === undefined ? [queries, k] : [queries, k, options];
       return this.#route("searchBatch", args);
     }
-    const found = await this.#ask(question);
-    return found ?? this.#route("searchBatch", [question.rows, k, question.options]);
+    return this.#ask(question, "searchBatch", (hits) => hits);
   }
 
   /** Those that searches go to; none if searches are to be checked, which the database does itself. */
@@ -158,12 +156,18 @@ export class RemoteFace
     return this.options.recallSampleRate === 0 ? this.#shared.readers : undefined;
   }
 
-  /** Lets readers search, after the calls that were made before. Returns undefined if the database itself is to be asked. */
-  #ask(question: Question): Promise<SearchResult[][] | undefined> {
+  /** Lets readers search, after the calls that were made before; where they do not, the database itself. */
+  #ask<T>(question: Question, method: string, take: (hits: SearchResult[][]) => T): Promise<T> {
     const { connection, readers } = this.#shared;
-    connection.check(this.#scope);
+    const { rows, k, options } = question;
+    const scope = this.#scope;
+    connection.check(scope);
     const found = Promise.resolve(readers?.search(question, connection.settled));
-    return this.#scope === undefined ? found : this.#scope.race(found);
+    const search = async (): Promise<T> => {
+      const hits = await (scope === undefined ? found : scope.race(found));
+      return hits ? take(hits) : connection.call<T>(method, [rows, k, options], scope, true);
+    };
+    return connection.search(search());
   }
 
   async getVectorInto(id: string, target: Float32Array): Promise<boolean> {

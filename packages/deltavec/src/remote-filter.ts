@@ -128,7 +128,8 @@ export class RemoteFilter {
   ): Promise<Candidates> {
     const candidates = await new Promise<Candidates>((resolve, reject) => {
       const args = [this.#first, batch, queries, k, options, all];
-      const id = this.#connection.send(CANDIDATES, args, this.#scope, resolve, reject);
+      const part = this.#first !== undefined;
+      const id = this.#connection.send(CANDIDATES, args, this.#scope, resolve, reject, [], part);
       this.#first ??= id;
     });
     candidates.hits.forEach((list, i) => {

@@ -1,4 +1,4 @@
-import { describe, invalid } from "./errors.ts";
+import { DeltaError, describe, invalid } from "./errors.ts";
 import {
   type Connection,
   connected,
@@ -130,7 +130,7 @@ export function webSocketDeltas(
   return connected(
     options,
     given && listen(given, new Place(from).mark),
-    (mark) => listen(new WebSocket(socket as string | URL, protocols), mark),
+    (mark) => listen(make("WebSocket", socket as string | URL, protocols), mark),
     { always: false, repeats: resume !== undefined },
   );
 }
@@ -195,7 +195,7 @@ export function eventSourceDeltas(
   return connected(
     options,
     given && listen(given),
-    (mark) => listen(new EventSource(resume(mark), { withCredentials })),
+    (mark) => listen(make("EventSource", resume(mark), { withCredentials })),
     { always: true, repeats: options.resume !== undefined },
   );
 }
@@ -204,10 +204,33 @@ function isText(value: unknown): value is string | URL {
   return typeof value === "string" || value instanceof URL;
 }
 
-function withParameter(address: string | URL, id: string | undefined): URL {
-  const url = new URL(address, globalThis.location?.href);
-  if (id !== undefined) {
-    url.searchParams.set("lastEventId", id);
+/** Makes a connection; says so if there are no such here, or none to such an address. */
+function make<Kind extends "WebSocket" | "EventSource">(
+  kind: Kind,
+  ...args: ConstructorParameters<(typeof globalThis)[Kind]>
+): InstanceType<(typeof globalThis)[Kind]> {
+  const { [kind]: Make } = globalThis as unknown as Record<
+    string,
+    (new (...a: unknown[]) => never) | undefined
+  >;
+  if (Make === undefined) {
+    throw new DeltaError(
+      "UNSUPPORTED_PLATFORM",
+      `this engine has no ${kind}: give one of your own`,
+    );
   }
+  try {
+    return new Make(...args);
+  } catch (cause) {
+    throw invalid(`there can be no such ${kind}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function withParameter(address: string | URL, id: string | undefined): string | URL {
+  if (id === undefined) {
+    return address;
+  }
+  const url = new URL(address, globalThis.location?.href);
+  url.searchParams.set("lastEventId", id);
   return url;
 }

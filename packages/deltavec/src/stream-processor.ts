@@ -22,6 +22,8 @@ const POOL_BYTES = 1_048_576;
  * ```
  */
 export class DeltaStreamProcessor {
+  /** @internal Whatever minifying makes of it. */
+  static readonly name = "DeltaStreamProcessor";
   readonly #db: StreamTarget;
   readonly #poolSize: number;
   #cursor: DeltaCursor | undefined;

@@ -1,4 +1,4 @@
-import { DeltaError, describe, invalid } from "./errors.ts";
+import { DeltaError, describe, invalid, quote } from "./errors.ts";
 import type { ConnectOptions, WorkerLike } from "./remote.ts";
 
 /** What of Node is used where there is Node. */
@@ -21,6 +21,7 @@ interface Scope {
 interface AnyWorker extends WorkerLike {
   addEventListener?(type: string, listener: (event: Event) => void): void;
   on?(type: string, listener: (detail: unknown) => void): void;
+  ref?(): void;
   unref?(): void;
 }
 
@@ -63,7 +64,7 @@ export function startWorker(option: ConnectOptions["worker"], name: string): Wor
       return worker;
     }
   } catch (cause) {
-    throw cannotLoad(cause instanceof Error ? cause.message : String(cause), cause);
+    throw cannotLoad(option, cause instanceof Error ? cause.message : String(cause), cause);
   }
   throw new DeltaError(
     "UNSUPPORTED_PLATFORM",
@@ -94,11 +95,21 @@ export function onDeath(worker: WorkerLike, listener: (death: Death) => void): v
       event.preventDefault();
       listener(
         message === undefined || message === ""
-          ? { why: "its script cannot be loaded", cause: event, unloaded: true }
+          ? { why: "it is not there, no script, or forbidden", cause: event, unloaded: true }
           : { why: message, cause: error ?? event, unloaded: false },
       );
     });
     any.addEventListener?.("messageerror", (event) => listener(unreadable(event)));
+  }
+}
+
+/**
+ * Has a worker and the port to it keep a Node process alive, or not. The port alone does not do: it closes when the worker
+ * ends, and the process would end before anybody was told.
+ */
+export function keepAlive(on: boolean, worker: WorkerLike, port: MessagePort): void {
+  for (const each of [worker, port] as readonly Pick<AnyWorker, "ref" | "unref">[]) {
+    on ? each.ref?.() : each.unref?.();
   }
 }
 
@@ -107,9 +118,15 @@ function unreadable(cause: unknown): Death {
 }
 
 /** Says what to do about a script that is not where it should be. */
-export function cannotLoad(why: string, cause: unknown): DeltaError {
+export function cannotLoad(
+  option: ConnectOptions["worker"],
+  why: string,
+  cause: unknown,
+): DeltaError {
+  const url =
+    typeof option === "string" || option instanceof URL ? ` ${quote(String(option))}` : "";
   return invalid(
-    `the script of the database's worker cannot be loaded (${why}): serve deltavec/worker, give its URL as option worker, and let the page's Content-Security-Policy allow it (worker-src)`,
+    `the script${url} of the database's worker cannot be loaded (${why}): serve deltavec/worker, give its URL as option worker, and let the page's Content-Security-Policy allow it (worker-src)`,
     { cause },
   );
 }

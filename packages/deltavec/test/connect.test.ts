@@ -144,7 +144,7 @@ describe("opening", () => {
       await refused(
         DeltaVectorDB.connect({ worker }),
         "INVALID_ARGUMENT",
-        /deltavec\/worker.*option worker/,
+        /the script ".*nowhere.*deltavec\/worker.*option worker/,
       );
     });
   }
@@ -493,6 +493,18 @@ describe("closing", () => {
     await refused(db.size, "CLOSED", /the database is closed/);
   });
 
+  test("lets a search with a function, which is many calls, come to its end", async () => {
+    const db = await open();
+    await db.applyDeltas(Array.from({ length: 100 }, (_, i) => create(`v${i}`)));
+    const found = db.search(vector, 5, { filter: (id) => id === "v99" });
+    const closing = db.close();
+    assert.deepEqual(
+      (await found).map(({ id }) => id),
+      ["v99"],
+    );
+    await closing;
+  });
+
   test("happens at the end of await using, and ends the worker", async () => {
     const worker = new Worker(script);
     const exit = new Promise((resolve) => {
@@ -515,6 +527,26 @@ describe("closing", () => {
       db.searchBatch(queries, 1).then((hits) => report(hits.length));`);
     assert.equal(result, 1000);
   });
+
+  for (const [what, text] of [
+    ["while a call is in flight", "process.exit(7)"],
+    ["before it has opened the database", "0"],
+  ] as const) {
+    test(`the process does not end before it is told that a worker has ended ${what}`, async () => {
+      const use = text === "0" ? "" : `import "${script.href}";`;
+      const code = `${use} setTimeout(() => { ${text} }, 300)`;
+      const result = await inFreshProcess(`
+        import { DeltaVectorDB } from "deltavec";
+        const worker = new URL("data:text/javascript," + encodeURIComponent(${JSON.stringify(code)}));
+        try {
+          const db = await DeltaVectorDB.connect({ dimensions: 1, worker });
+          await db.deltas().next();
+        } catch (error) {
+          report(error.code);
+        }`);
+      assert.equal(result, "CLOSED");
+    });
+  }
 });
 
 describe("a worker that dies", () => {

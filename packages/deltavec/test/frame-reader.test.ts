@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { DeltaIds, writeDeltaId } from "../src/delta-id.ts";
 import type { DeltaError } from "../src/errors.ts";
-import { FrameReader } from "../src/frame-reader.ts";
+import { FrameReader, frameLength } from "../src/frame-reader.ts";
 
 const IDS = new DeltaIds("0123456789ab");
 
@@ -103,7 +103,14 @@ test("another version is refused", () => {
   bytes[3] = 2;
   assert.throws(() => new FrameReader(bytes, IDS).next(), {
     code: "UNSUPPORTED_VERSION",
-    message: /byte 0 has version 2/,
+    message: /byte 0 has version 2; this release reads 1$/,
+  });
+});
+
+test("a text in place of frames is refused as such", () => {
+  assert.throws(() => frameLength(new TextEncoder().encode("<!doctype html>"), 0), {
+    code: "UNSUPPORTED_VERSION",
+    message: /\("<!doctype": text, and no frames\?\)$/,
   });
 });
 

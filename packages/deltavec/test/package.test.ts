@@ -176,3 +176,16 @@ test("every file that exports names is there", () => {
     }
   }
 });
+
+test("classes have their names as published", async () => {
+  const all = {
+    ...(await import("deltavec")),
+    ...(await import("deltavec/streams")),
+    ...(await import("deltavec/channel")),
+  };
+  const classes = Object.entries(all).filter(([name]) => /^[A-Z]/.test(name));
+  assert.equal(classes.length, 7);
+  for (const [name, made] of classes) {
+    assert.equal(made.name, name);
+  }
+});

@@ -215,17 +215,19 @@ test("an aborted search rejects at once", async () => {
   await assert.rejects(found, /enough/);
 });
 
-test("searches that wait when the database is closed are rejected", async () => {
+test("closing lets searches made before come to their end, and no other in", async () => {
   const db = await connect();
   await db.applyDeltas(creates(new Random(10), 500));
   const queries = Array.from({ length: 5000 }, () => new Random(11).vector(DIMENSIONS));
-  const found = db.searchBatch(queries, 10).then(
-    (hits) => hits.length,
-    (error) => error.code,
-  );
-  await db.close();
-  assert.ok(["CLOSED", 5000].includes(await found));
+  const found = db.searchBatch(queries, 10);
+  const one = db.search(queries[0], 10);
+  const wrong = db.search(queries[0], 0);
+  const closing = db.close();
   await assert.rejects(db.search(queries[0], 1), { code: "CLOSED" });
+  await assert.rejects(wrong, { code: "INVALID_ARGUMENT" });
+  assert.equal((await found).length, 5000);
+  assert.equal((await one).length, 10);
+  await closing;
 });
 
 for (const readers of [-1, 65, 1.5, "2"]) {

@@ -19,6 +19,7 @@ import {
   type DeltaSource,
   deltaToJson,
   encodeDeltas,
+  eventSourceDeltas,
   fetchDeltas,
   webSocketDeltas,
 } from "deltavec/streams";
@@ -516,6 +517,27 @@ test("a status of 503 is tried again, one of 404 is DISCONNECTED at once", async
   assert.equal(error.code, "DISCONNECTED");
   assert.match(error.message, /404/);
   assert.equal(missing.requests.length, 1);
+});
+
+test("an address that nothing can connect to is refused", async () => {
+  const error = await failure(all(webSocketDeltas("nowhere://x")));
+  assert.equal(error.code, "INVALID_ARGUMENT");
+  assert.match(error.message, /no such WebSocket/);
+});
+
+test("a source that the engine has no connections for is refused with what to do", async (t) => {
+  const { EventSource } = globalThis;
+  t.after(() => Object.assign(globalThis, { EventSource }));
+  Object.assign(globalThis, { EventSource: undefined });
+  const error = await failure(all(eventSourceDeltas("http://127.0.0.1/")));
+  assert.equal(error.code, "UNSUPPORTED_PLATFORM");
+  assert.match(error.message, /no EventSource: give one/);
+});
+
+test("what cannot be requested is refused, and not tried again", async () => {
+  const error = await failure(all(fetchDeltas("/no-page-here", { reconnect: fast })));
+  assert.equal(error.code, "INVALID_ARGUMENT");
+  assert.match(error.message, /request.*\/no-page-here/);
 });
 
 test("a server that sends another range than asked for is CORRUPT_DATA", async () => {
