@@ -1016,7 +1016,6 @@ export class ChannelServer {
       this.#asked.shift();
       this.#post({ type: "report", id, report: this.report });
       if (type === "close") {
-        this.#source.end();
         this.#end();
         return;
       }
@@ -1039,6 +1038,7 @@ export class ChannelServer {
   #end(): void {
     if (!this.#ended) {
       this.#ended = true;
+      this.#source.end();
       this.#port.close();
       this.#closed.resolve(this.report);
     }
