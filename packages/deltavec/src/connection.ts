@@ -115,6 +115,10 @@ export class Connection {
   /** Makes the error that calls reject with. */
   #refusal: (() => DeltaError) | undefined;
   #closing: Promise<void> | undefined;
+  /** Calls that are carried out elsewhere. */
+  readonly #held = new Set<Promise<unknown>>();
+  /** Whether calls are let in that were made, elsewhere, before it was closed. */
+  #late = false;
   readonly #attached = new Set<WeakRef<Abortable>>();
   #settled: Promise<void> | undefined;
   /** Ends what iterators that nobody holds any more have left in the worker. */
@@ -200,14 +204,35 @@ export class Connection {
     return this.#settled;
   }
 
+  /** Notes a call that is carried out elsewhere: closing waits for it. */
+  hold<T>(call: Promise<T>): Promise<T> {
+    const done = (): void => {
+      this.#held.delete(held);
+    };
+    const held = call.then(done, done);
+    this.#held.add(held);
+    return call;
+  }
+
+  /** Makes a call in the place of one that was {@link hold held}. */
+  callLate<T>(method: string, args: readonly unknown[], scope?: Scope): Promise<T> {
+    this.#late = true;
+    try {
+      return this.call<T>(method, args, scope);
+    } finally {
+      this.#late = false;
+    }
+  }
+
   #noted<T>(call: Promise<T>): Promise<T> {
-    // Calls are carried out in order, so the last one tells of all.
     const done = (): void => {
       if (this.#settled === settled) {
         this.#settled = undefined;
       }
     };
-    const settled = call.then(done, done);
+    // Calls are carried out in order, so one that was tells of all before it; one that was refused here, or called off, does not.
+    const before = this.#settled;
+    const settled = call.then(undefined, () => before).then(done);
     this.#settled = settled;
     return call;
   }
@@ -343,7 +368,7 @@ export class Connection {
     if (this.#refusal !== undefined) {
       throw this.#refusal();
     }
-    if (this.#closing !== undefined) {
+    if (this.#closing !== undefined && !this.#late) {
       throw closed();
     }
     scope?.signal.throwIfAborted();
@@ -365,6 +390,9 @@ export class Connection {
   }
 
   async #close(): Promise<void> {
+    if (this.#held.size > 0) {
+      await Promise.all(this.#held);
+    }
     if (this.#refusal === undefined) {
       // No more than the worker's death can go wrong, and then it is closed, too.
       await new Promise<unknown>((resolve) => {

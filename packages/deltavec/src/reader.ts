@@ -55,7 +55,7 @@ export class Reader {
    * @param rows - their values
    * @param count - how many queries there are
    * @param options - as of `DeltaVectorDB.search`, but no function as filter
-   * @throws DeltaError as `DeltaVectorDB.search`; CLOSED if the writer took this reader for dead
+   * @throws DeltaError as `DeltaVectorDB.search`; CLOSED if the writer took this reader for dead, or is no more
    */
   search(
     rows: Float32Array,
@@ -69,7 +69,9 @@ export class Reader {
     const floats = rows.length / count;
     for (let i = 0; i < count; i++) {
       const row = rows.subarray(i * floats, (i + 1) * floats);
-      this.#gate.enter();
+      if (!this.#gate.enter()) {
+        throw new DeltaError("CLOSED", "the database is closed");
+      }
       let left = false;
       try {
         const hits = this.#search.one(row, k, options);

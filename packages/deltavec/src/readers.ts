@@ -2,6 +2,7 @@ import { DeltaError } from "./errors.ts";
 import { evict } from "./gate.ts";
 import { type PackedHits, READY, type ReaderAnswer, type ReaderRequest } from "./reader.ts";
 import type { WorkerLike } from "./remote.ts";
+import { type Answer, decodeError } from "./remote-protocol.ts";
 import type { SearchOptions, SearchResult } from "./types.ts";
 import { type Death, onDeath } from "./worker-host.ts";
 
@@ -25,7 +26,7 @@ export class ReaderClient {
   readonly #port: Port;
   readonly #waiting = new Map<number, (hits: PackedHits | undefined) => void>();
   #last = READY;
-  /** Fulfilled when it can be asked, rejected if it died before. */
+  /** Fulfilled when it can be asked, rejected if it died before or could not be made. */
   readonly ready: Promise<void>;
 
   /**
@@ -36,7 +37,9 @@ export class ReaderClient {
   constructor(worker: WorkerLike, port: MessagePort, died: (reader: ReaderClient) => void) {
     this.worker = worker;
     this.#port = port;
+    let failed!: (error: unknown) => void;
     this.ready = new Promise((resolve, reject) => {
+      failed = reject;
       this.#waiting.set(READY, () => resolve());
       onDeath(worker, ({ why, cause }: Death) => {
         reject(new DeltaError("CLOSED", `a reader's worker has died: ${why}`, { cause }));
@@ -44,7 +47,13 @@ export class ReaderClient {
         this.#giveUp();
       });
     });
-    port.onmessage = ({ data }: MessageEvent<ReaderAnswer>) => this.#settle(data);
+    port.onmessage = ({ data }: MessageEvent<ReaderAnswer | readonly Answer[]>) => {
+      if ("id" in data) {
+        this.#settle(data);
+      } else {
+        failed(decodeError(data[0][2])); // it could not be made
+      }
+    };
   }
 
   /** How many questions are open. */
@@ -217,15 +226,12 @@ export class Readers {
         ? queries.slice()
         : undefined;
     }
-    if (
-      !Array.isArray(queries) ||
-      queries.length === 0 ||
-      !queries.every((q) => this.#isQuery(q))
-    ) {
+    const list: unknown[] = Array.isArray(queries) ? Array.from(queries) : []; // has no holes
+    if (list.length === 0 || !list.every((query) => this.#isQuery(query))) {
       return undefined;
     }
-    const rows = new Float32Array(queries.length * this.#dimensions);
-    queries.forEach((query, i) => {
+    const rows = new Float32Array(list.length * this.#dimensions);
+    list.forEach((query, i) => {
       rows.set(query, i * this.#dimensions);
     });
     return rows;

@@ -131,8 +131,7 @@ export class RemoteFace
     if (question === undefined) {
       return this.#route("search", options === undefined ? [query, k] : [query, k, options]);
     }
-    const found = await this.#ask(question);
-    return found?.[0] ?? this.#route("search", [question.rows, k, question.options]);
+    return this.#ask(question, "search", (hits) => hits[0]);
   }
 
   async searchBatch(
@@ -149,8 +148,7 @@ export class RemoteFace
       const args = options === undefined ? [queries, k] : [queries, k, options];
       return this.#route("searchBatch", args);
     }
-    const found = await this.#ask(question);
-    return found ?? this.#route("searchBatch", [question.rows, k, question.options]);
+    return this.#ask(question, "searchBatch", (hits) => hits);
   }
 
   /** Those that searches go to; none if searches are to be checked, which the database does itself. */
@@ -158,12 +156,16 @@ export class RemoteFace
     return this.options.recallSampleRate === 0 ? this.#shared.readers : undefined;
   }
 
-  /** Lets readers search, after the calls that were made before. Returns undefined if the database itself is to be asked. */
-  #ask(question: Question): Promise<SearchResult[][] | undefined> {
+  /** Lets readers search, after the calls that were made before; if they cannot, the database itself is asked. */
+  #ask<T>(question: Question, method: string, pick: (hits: SearchResult[][]) => T): Promise<T> {
     const { connection, readers } = this.#shared;
-    connection.check(this.#scope);
-    const found = Promise.resolve(readers?.search(question, connection.settled));
-    return this.#scope === undefined ? found : this.#scope.race(found);
+    const scope = this.#scope;
+    connection.check(scope);
+    const { rows, k, options } = question;
+    const found = Promise.resolve(readers?.search(question, connection.settled)).then((hits) =>
+      hits === undefined ? connection.callLate<T>(method, [rows, k, options], scope) : pick(hits),
+    );
+    return connection.hold(scope === undefined ? found : scope.race(found));
   }
 
   async getVectorInto(id: string, target: Float32Array): Promise<boolean> {
