@@ -104,13 +104,15 @@ export interface ReaderRequest {
 export interface ReaderAnswer {
   readonly id: number;
   readonly hits: PackedHits | undefined;
+  /** With the first one: whether the worker lives by the name that it was given (life.ts). */
+  readonly lives?: boolean;
 }
 
 /** The number that a reader's first answer has: that it is ready. */
 export const READY = 0;
 
 /** Makes a reader that answers what comes by a port. */
-export function serveReader(start: ReaderStart, port: MessagePort): void {
+export function serveReader(start: ReaderStart, port: MessagePort, lives: boolean): void {
   relaxShared(sharedBuild);
   const reader = new Reader(start);
   port.onmessage = ({ data }: MessageEvent<ReaderRequest>) => {
@@ -124,5 +126,5 @@ export function serveReader(start: ReaderStart, port: MessagePort): void {
     const transfer = hits === undefined ? [] : [hits.counts.buffer, hits.scores.buffer];
     port.postMessage({ id, hits } satisfies ReaderAnswer, transfer);
   };
-  port.postMessage({ id: READY, hits: undefined } satisfies ReaderAnswer);
+  port.postMessage({ id: READY, hits: undefined, lives } satisfies ReaderAnswer);
 }

@@ -337,3 +337,10 @@ test("a process ends when its database with readers is closed", async () => {
     report(hits.length);`);
   assert.equal(result, 1);
 });
+
+test("a database whose worker dies while readers start is not opened", async () => {
+  let workers = 0;
+  const text = ["setTimeout(() => process.exit(7), 300);", "await new Promise(() => {});"];
+  const worker = () => workerBehind(text[Math.min(1, workers++)]) as never;
+  await assert.rejects(connect({ readers: 1, worker }), { code: "CLOSED", message: /has died/ });
+});
