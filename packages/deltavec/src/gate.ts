@@ -11,11 +11,11 @@ import { invalid } from "./errors.ts";
  *   word 17 + 16 * i  waiting: 1 while reader i wants to enter and was kept out; 2 if it was evicted then
  *
  * Reader, to enter: place := 1; if writing is 0 it is in. Else waiting := 1, place := 0, notify the writer; sleep while writing
- * is 1; again. Once in, waiting := 0 if it was set.
+ * is 1; again, unless writing is 2: then it does not come in. At last waiting := 0 if it was set.
  * Reader, to leave: place from 1 to 0; if writing is 1, notify the writer. If the place was 2, it becomes 0 and the reader is
  * told that it was evicted.
  * Writer, to enter: writing := 1; for each reader, sleep while its place is 1. Then it is in.
- * Writer, to leave: writing := 0; notify those that wait.
+ * Writer, to leave: writing := 0; notify those that wait. To end, once and for all: writing := 2 instead.
  *
  * Why it is right. All of these are sequentially consistent atomics, so there is one order of all steps that every thread agrees
  * with.
