@@ -386,8 +386,7 @@ public final class FrameReader {
     count = varint();
     indices = at;
     if (Integer.compareUnsigned(count, left()) > 0) {
-      throw corrupt(
-          "a sparse delta of " + Integer.toUnsignedLong(count) + " indices does not fit");
+      throw corrupt("a sparse delta of " + Integer.toUnsignedLong(count) + " indices does not fit");
     }
     long index = -1;
     for (int i = 0; i < count; i++) {

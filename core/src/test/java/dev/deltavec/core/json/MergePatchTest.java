@@ -7,6 +7,7 @@ import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.support.Generator;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.StringJoiner;
 import org.junit.jupiter.api.Test;
 
 class MergePatchTest {
@@ -50,6 +51,32 @@ class MergePatchTest {
   @Test
   void theLastOfARepeatedNameCounts() {
     assertThat(merge("", "{\"a\":1,\"b\":2,\"a\":3}")).isEqualTo("{\"a\":3,\"b\":2}");
+  }
+
+  @Test
+  void aMemberThatWasRemovedComesBackLast() {
+    String gone = merge("{\"a\":1,\"b\":2,\"c\":3}", "{\"a\":null,\"b\":5}");
+    assertThat(gone).isEqualTo("{\"b\":5,\"c\":3}");
+    assertThat(merge(gone, "{\"a\":4}")).isEqualTo("{\"b\":5,\"c\":3,\"a\":4}");
+  }
+
+  @Test
+  void manyMembersAreEachFoundInTheirPlace() {
+    StringJoiner target = new StringJoiner(",", "{", "}");
+    StringJoiner patch = new StringJoiner(",", "{", "}");
+    StringJoiner expected = new StringJoiner(",", "{", "}");
+    for (int i = 0; i < 1000; i++) {
+      target.add("\"m" + i + "\":0");
+      if (i % 3 > 0) {
+        expected.add("\"m" + i + "\":" + (i % 3 == 1 ? 0 : i));
+      }
+    }
+    for (int i = 999; i >= 0; i--) {
+      if (i % 3 != 1) {
+        patch.add("\"m" + i + "\":" + (i % 3 == 0 ? "null" : i));
+      }
+    }
+    assertThat(merge(target.toString(), patch.toString())).isEqualTo(expected.toString());
   }
 
   @Test
