@@ -326,6 +326,11 @@ export class Connection {
 
   /** Ends something, too, if the worker dies. Does not keep it from being collected. */
   attach(something: Abortable): void {
+    for (const each of this.#attached) {
+      if (each.deref() === undefined) {
+        this.#attached.delete(each);
+      }
+    }
     this.#attached.add(new WeakRef(something));
   }
 
