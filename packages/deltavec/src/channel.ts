@@ -1018,7 +1018,6 @@ export class ChannelServer {
       this.#asked.shift();
       this.#post({ type: "report", id, report: this.report });
       if (type === "close") {
-        this.#source.end();
         this.#end();
         return;
       }
@@ -1041,6 +1040,7 @@ export class ChannelServer {
   #end(): void {
     if (!this.#ended) {
       this.#ended = true;
+      this.#source.end();
       this.#port.close();
       this.#closed.resolve(this.report);
     }

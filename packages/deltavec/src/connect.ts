@@ -54,8 +54,7 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
     options,
     clock: clock !== undefined,
     gate,
-    // Web Workers have no event for that; those of Node have.
-    life: "on" in worker ? undefined : lifeName(),
+    life: lifeOf(worker),
   };
   const opened = connection.opened();
   try {
@@ -80,6 +79,7 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
         worker: startWorker(kind, `${name} reader ${reader}`),
         start: { ...image, options, gate, reader },
       }));
+      connection.check(); // the database's worker may have died meanwhile
     }
     if (loaded !== undefined) {
       await load(() => loaded);
@@ -113,6 +113,11 @@ function makeGate(count: unknown, kind: ConnectOptions["worker"]): Int32Array | 
   return new Int32Array(new SharedArrayBuffer(4 * GATE_WORDS));
 }
 
+/** Names the life of a worker that does not tell of its end: Web Workers have no event for that; those of Node have. */
+function lifeOf(worker: WorkerLike): string | undefined {
+  return "on" in worker ? undefined : lifeName();
+}
+
 /** Starts readers, all at a time. */
 async function openReaders(
   readers: Readers,
@@ -122,10 +127,10 @@ async function openReaders(
   const all = Array.from({ length: count }, (_, i) => {
     const { worker, start } = make(i);
     const { port1, port2 } = new MessageChannel();
-    const ready = readers.add(i, worker, port1);
-    worker.postMessage({ deltavec: PROTOCOL, port: port2, reader: start } satisfies ReaderMessage, [
-      port2,
-    ] as never[]);
+    const life = lifeOf(worker);
+    const ready = readers.add(i, worker, port1, life);
+    const message: ReaderMessage = { deltavec: PROTOCOL, port: port2, reader: start, life };
+    worker.postMessage(message, [port2] as never[]);
     return ready;
   });
   await Promise.all(all);

@@ -209,13 +209,14 @@ export class Connection {
   }
 
   #noted<T>(call: Promise<T>): Promise<T> {
-    // Calls are carried out in order, so the last one tells of all.
     const done = (): void => {
       if (this.#settled === settled) {
         this.#settled = undefined;
       }
     };
-    const settled = call.then(done, done);
+    // Calls are carried out in order, so one that was tells of all before it; one that was refused here, or called off, does not.
+    const before = this.#settled;
+    const settled = call.then(undefined, () => before).then(done);
     this.#settled = settled;
     return call;
   }
@@ -309,6 +310,11 @@ export class Connection {
 
   /** Ends something, too, if the worker dies. Does not keep it from being collected. */
   attach(something: Abortable): void {
+    for (const each of this.#attached) {
+      if (each.deref() === undefined) {
+        this.#attached.delete(each);
+      }
+    }
     this.#attached.add(new WeakRef(something));
   }
 

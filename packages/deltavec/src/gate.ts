@@ -5,17 +5,17 @@ import { invalid } from "./errors.ts";
  *
  * Words, those of each line written by one side mostly:
  *
- *   word 0            writing: 1 from when the writer wants to enter until it leaves
+ *   word 0            writing: 1 from when the writer wants to enter until it leaves; 2 for ever once there is nothing to be read
  *   word 1            readers: how many places for readers may be in use
  *   word 16 + 16 * i  place of reader i: 0 out, 1 in, 2 evicted
  *   word 17 + 16 * i  waiting: 1 while reader i wants to enter and was kept out; 2 if it was evicted then
  *
  * Reader, to enter: place := 1; if writing is 0 it is in. Else waiting := 1, place := 0, notify the writer; sleep while writing
- * is 1; again. Once in, waiting := 0 if it was set.
+ * is 1; again, unless writing is 2: then it does not come in. At last waiting := 0 if it was set.
  * Reader, to leave: place from 1 to 0; if writing is 1, notify the writer. If the place was 2, it becomes 0 and the reader is
  * told that it was evicted.
  * Writer, to enter: writing := 1; for each reader, sleep while its place is 1. Then it is in.
- * Writer, to leave: writing := 0; notify those that wait.
+ * Writer, to leave: writing := 0; notify those that wait. To end, once and for all: writing := 2 instead.
  *
  * Why it is right. All of these are sequentially consistent atomics, so there is one order of all steps that every thread agrees
  * with.
@@ -56,6 +56,9 @@ const OUT = 0;
 const IN = 1;
 const EVICTED = 2;
 const WAITS = 1;
+
+/** Value of `writing` when there is nothing to be read any more. */
+const ENDED = 2;
 
 /** Looks at a word before sleeping: about a microsecond. */
 const SPINS = 200;
@@ -111,6 +114,16 @@ export class WriterGate {
         return;
       }
     }
+  }
+
+  /**
+   * Turns readers away from now on, those that wait, too: what they read is no more, or no good. Whether the writer is in or
+   * not; it does not enter again.
+   */
+  end(): void {
+    const words = this.#words;
+    Atomics.store(words, WRITING, ENDED);
+    Atomics.notify(words, WRITING);
   }
 
   /** Waits for those who were kept out. */
@@ -171,14 +184,16 @@ export class ReaderGate {
     notifyWriter(words, this.#place);
   }
 
-  /** Waits until the writer is out, and keeps it out. To be called in a worker. */
-  enter(): void {
+  /**
+   * Waits until the writer is out, and keeps it out. To be called in a worker.
+   *
+   * @returns false if there is nothing to be read any more: this reader is not in
+   */
+  enter(): boolean {
     const words = this.#words;
     const place = this.#place;
     Atomics.store(words, place, IN);
-    if (Atomics.load(words, WRITING) !== 0) {
-      this.#queue();
-    }
+    return Atomics.load(words, WRITING) === 0 || this.#queue();
   }
 
   /**
@@ -199,10 +214,11 @@ export class ReaderGate {
     return stayed;
   }
 
-  #queue(): void {
+  #queue(): boolean {
     const words = this.#words;
     const place = this.#place;
     const waiting = place + 1;
+    let ended = false;
     Atomics.store(words, waiting, WAITS);
     do {
       Atomics.store(words, place, OUT);
@@ -210,10 +226,14 @@ export class ReaderGate {
       if (!spin(words, WRITING, 1)) {
         Atomics.wait(words, WRITING, 1);
       }
-      Atomics.store(words, place, IN);
-    } while (Atomics.load(words, WRITING) !== 0);
+      ended = Atomics.load(words, WRITING) === ENDED;
+      if (!ended) {
+        Atomics.store(words, place, IN);
+      }
+    } while (!ended && Atomics.load(words, WRITING) !== 0);
     Atomics.store(words, waiting, 0);
     Atomics.notify(words, waiting);
+    return !ended;
   }
 }
 

@@ -176,6 +176,8 @@ export interface Gate {
   /** Waits until nobody else is at the memory, and keeps them away. */
   enter(): void;
   leave(): void;
+  /** Turns them away: the memory is not written any more, and may be no good. */
+  end(): void;
 }
 
 /** A database that another instance writes to the same memory. */
@@ -562,7 +564,7 @@ export class Instance implements FrameTarget {
       this.#refuse();
     }
     if (this.#state === READY) {
-      this.gate?.enter(); // for ever: there is nothing to be searched any more
+      this.gate?.enter();
       this.#call(() => this.#exports.dv_close(this.#handle));
       this.#state = CLOSED;
       this.#forget();
@@ -674,6 +676,7 @@ export class Instance implements FrameTarget {
 
   /** Lets go of the memory, whoever still holds the database. */
   #forget(): void {
+    this.gate?.end();
     this.#exports = NO_EXPORTS;
     const nothing = new ArrayBuffer(0);
     this.bytes = new Uint8Array(nothing);

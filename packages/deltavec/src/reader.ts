@@ -55,7 +55,7 @@ export class Reader {
    * @param rows - their values
    * @param count - how many queries there are
    * @param options - as of `DeltaVectorDB.search`, but no function as filter
-   * @throws DeltaError as `DeltaVectorDB.search`; CLOSED if the writer took this reader for dead
+   * @throws DeltaError as `DeltaVectorDB.search`; CLOSED if the writer took this reader for dead, or is no more
    */
   search(
     rows: Float32Array,
@@ -69,7 +69,9 @@ export class Reader {
     const floats = rows.length / count;
     for (let i = 0; i < count; i++) {
       const row = rows.subarray(i * floats, (i + 1) * floats);
-      this.#gate.enter();
+      if (!this.#gate.enter()) {
+        throw new DeltaError("CLOSED", "the database is closed");
+      }
       let left = false;
       try {
         const hits = this.#search.one(row, k, options);
@@ -102,13 +104,15 @@ export interface ReaderRequest {
 export interface ReaderAnswer {
   readonly id: number;
   readonly hits: PackedHits | undefined;
+  /** With the first one: whether the worker lives by the name that it was given (life.ts). */
+  readonly lives?: boolean;
 }
 
 /** The number that a reader's first answer has: that it is ready. */
 export const READY = 0;
 
 /** Makes a reader that answers what comes by a port. */
-export function serveReader(start: ReaderStart, port: MessagePort): void {
+export function serveReader(start: ReaderStart, port: MessagePort, lives: boolean): void {
   relaxShared(sharedBuild);
   const reader = new Reader(start);
   port.onmessage = ({ data }: MessageEvent<ReaderRequest>) => {
@@ -122,5 +126,5 @@ export function serveReader(start: ReaderStart, port: MessagePort): void {
     const transfer = hits === undefined ? [] : [hits.counts.buffer, hits.scores.buffer];
     port.postMessage({ id, hits } satisfies ReaderAnswer, transfer);
   };
-  port.postMessage({ id: READY, hits: undefined } satisfies ReaderAnswer);
+  port.postMessage({ id: READY, hits: undefined, lives } satisfies ReaderAnswer);
 }

@@ -1,7 +1,9 @@
 import { DeltaError } from "./errors.ts";
 import { evict } from "./gate.ts";
+import { onEnd } from "./life.ts";
 import { type PackedHits, READY, type ReaderAnswer, type ReaderRequest } from "./reader.ts";
 import type { WorkerLike } from "./remote.ts";
+import { type Answer, decodeError } from "./remote-protocol.ts";
 import type { SearchOptions, SearchResult } from "./types.ts";
 import { type Death, keepAlive, onDeath } from "./worker-host.ts";
 
@@ -19,26 +21,44 @@ export class ReaderClient {
   readonly #port: MessagePort;
   readonly #waiting = new Map<number, (hits: PackedHits | undefined) => void>();
   #last = READY;
-  /** Fulfilled when it can be asked, rejected if it died before. */
+  /** Fulfilled when it can be asked, rejected if it died before or could not be made. */
   readonly ready: Promise<void>;
 
   /**
    * @param worker - runs the package's worker script, and was told what to read
    * @param port - the port that it was given the other end of
+   * @param life - the name that its worker lives by, where it cannot be seen otherwise that it has died
    * @param died - called when the worker has died
    */
-  constructor(worker: WorkerLike, port: MessagePort, died: (reader: ReaderClient) => void) {
+  constructor(
+    worker: WorkerLike,
+    port: MessagePort,
+    life: string | undefined,
+    died: (reader: ReaderClient) => void,
+  ) {
     this.worker = worker;
     this.#port = port;
+    let failed!: (error: unknown) => void;
     this.ready = new Promise((resolve, reject) => {
       this.#waiting.set(READY, () => resolve());
-      onDeath(worker, ({ why, cause }: Death) => {
-        reject(new DeltaError("CLOSED", `a reader's worker has died: ${why}`, { cause }));
-        died(this);
-        this.#giveUp();
-      });
+      failed = reject;
     });
-    port.onmessage = ({ data }: MessageEvent<ReaderAnswer>) => this.#settle(data);
+    const end = ({ why, cause }: Omit<Death, "unloaded">): void => {
+      failed(new DeltaError("CLOSED", `a reader's worker has died: ${why}`, { cause }));
+      died(this);
+      this.close(); // a page's worker lives on after an error
+    };
+    onDeath(worker, end);
+    port.onmessage = ({ data }: MessageEvent<ReaderAnswer | readonly Answer[]>) => {
+      if (!("id" in data)) {
+        failed(decodeError(data[0][2])); // it could not be made
+        return;
+      }
+      if (life !== undefined && data.lives) {
+        onEnd(life, () => end({ why: "it was terminated", cause: undefined }));
+      }
+      this.#settle(data);
+    };
     keepAlive(true, worker, port);
   }
 
@@ -118,9 +138,15 @@ export class Readers {
    * @param reader - its number at the gate
    * @param worker - whose it is
    * @param port - the port to it
+   * @param life - as of {@link ReaderClient}
    */
-  async add(reader: number, worker: WorkerLike, port: MessagePort): Promise<void> {
-    const client = new ReaderClient(worker, port, (dead) => {
+  async add(
+    reader: number,
+    worker: WorkerLike,
+    port: MessagePort,
+    life: string | undefined,
+  ): Promise<void> {
+    const client = new ReaderClient(worker, port, life, (dead) => {
       const at = this.#clients.indexOf(dead);
       if (at >= 0) {
         this.#clients.splice(at, 1);
@@ -212,15 +238,12 @@ export class Readers {
         ? queries.slice()
         : undefined;
     }
-    if (
-      !Array.isArray(queries) ||
-      queries.length === 0 ||
-      !queries.every((q) => this.#isQuery(q))
-    ) {
+    const list: unknown[] = Array.isArray(queries) ? Array.from(queries) : []; // has no holes
+    if (list.length === 0 || !list.every((query) => this.#isQuery(query))) {
       return undefined;
     }
-    const rows = new Float32Array(queries.length * this.#dimensions);
-    queries.forEach((query, i) => {
+    const rows = new Float32Array(list.length * this.#dimensions);
+    list.forEach((query, i) => {
       rows.set(query, i * this.#dimensions);
     });
     return rows;

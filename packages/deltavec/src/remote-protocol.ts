@@ -44,6 +44,8 @@ export interface ReaderMessage {
   readonly deltavec: number;
   readonly port: MessagePort;
   readonly reader: ReaderStart;
+  /** As in {@link OpenMessage}. */
+  readonly life: string | undefined;
 }
 
 /** The number that the opening has among the calls. */

@@ -73,7 +73,7 @@ export async function open(
   }
   try {
     if (reader !== undefined && deltavec === PROTOCOL) {
-      serveReader(reader, port);
+      serveReader(reader, port, life !== undefined && (await live(life)) !== undefined);
       return;
     }
     if (deltavec !== PROTOCOL) {

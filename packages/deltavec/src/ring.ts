@@ -665,6 +665,7 @@ export class RingConsumer {
     }
     Atomics.compareExchange(words, CONSUMER, ALIVE, error === undefined ? CLOSED : FAILED);
     this.#wakeProducer();
+    Atomics.notify(words, ASLEEP); // a promise that nobody fulfils would hold the ring for ever
   }
 
   /** Returns the index within the ring behind the frames from a position on. */

@@ -5,7 +5,9 @@ import { Worker } from "node:worker_threads";
 
 for (const door of ["direct", "worker"]) {
   test(`in a worker of Node, ${door}`, async (t) => {
-    const worker = new Worker(new URL("support/suite-thread.ts", import.meta.url), { workerData: door });
+    const worker = new Worker(new URL("support/suite-thread.ts", import.meta.url), {
+      workerData: door,
+    });
     const ask = async (name?: string): Promise<unknown> => {
       worker.postMessage(name);
       const [answer] = await once(worker, "message");

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, type TestContext, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import {
   type ChannelErrorPolicy,
@@ -560,6 +562,37 @@ test("blocks of frames come back and are used again", async () => {
   const blocks = made.filter((bytes) => bytes === 2 ** 14).length;
   assert.ok(blocks >= 1 && blocks <= 4, `${blocks} blocks were made for 30 times as many`);
 });
+
+for (const leave of ["close", "vanish"] as const) {
+  test(`nothing holds a channel or its ring any more after ${leave}`, async () => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    const use = async (): Promise<WeakRef<object>[]> => {
+      const { producer, consumer } = makeChannel({ compression: true, grid: 0 });
+      const server = new ChannelServer(consumer, () => {});
+      const channel = new DeltaChannel(producer);
+      channel.send({ vectorId: "a", operation: { type: "delete" } });
+      await channel.flush();
+      await new Promise((resolve) => setTimeout(resolve, 20)); // the server sleeps
+      if (leave === "close") {
+        await channel.close();
+      } else {
+        producer.port.close();
+      }
+      await server.closed;
+      return [producer.ring as object, server, channel].map((each) => new WeakRef(each));
+    };
+    const used = await use();
+    for (let i = 0; i < 50 && used.some((each) => each.deref() !== undefined); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      gc();
+    }
+    assert.deepEqual(
+      used.map((each) => each.deref() !== undefined),
+      [false, false, false],
+    );
+  });
+}
 
 test("options out of their range are refused", () => {
   const wrong = { code: "INVALID_ARGUMENT" };

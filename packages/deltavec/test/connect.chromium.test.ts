@@ -4,12 +4,23 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type {} from "./browser/connect.ts";
-import { Browser, bundle, page, type Resource, type Site, serve } from "./support/chromium.ts";
+import {
+  Browser,
+  bundle,
+  ISOLATION,
+  page,
+  type Resource,
+  type Site,
+  serve,
+} from "./support/chromium.ts";
 import { PACKAGE } from "./support/process.ts";
 
 const STRICT =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; img-src data:";
 const FOUND = [{ id: "a", score: 1 }];
+
+const MORTAL =
+  'import "/worker.js"; addEventListener("message", ({ data }) => { if (data === "die") throw new Error("trouble"); });';
 
 let site: Site;
 let browser: Browser;
@@ -40,9 +51,9 @@ before(async () => {
     "/worker.js": script(dist("worker.js"), STRICT),
     "/assets/database.js": script(dist("worker.js")),
     "/broken.js": script("this is no script"),
-    "/mortal.js": script(
-      'import "/worker.js"; addEventListener("message", ({ data }) => { if (data === "die") throw new Error("trouble"); });',
-    ),
+    "/mortal.js": script(MORTAL),
+    "/isolated": { ...document("/app.js"), headers: ISOLATION },
+    "/isolated/mortal.js": { ...script(MORTAL), headers: ISOLATION },
   });
   browser = await Browser.launch();
 });
@@ -107,4 +118,11 @@ test("a worker that throws rejects what waits for it", async () => {
   const [code, message] = (await run("bundled", "thrown")) as [string, string];
   assert.equal(code, "CLOSED");
   assert.match(message, /has died:.*trouble/);
+});
+
+test("readers that somebody else ends, or that throw, are missed by nobody", async () => {
+  assert.deepEqual(await run("isolated", "readers"), {
+    counts: [2, 1, 0],
+    hits: [20_000, 1, 20_000, 1],
+  });
 });

@@ -74,6 +74,22 @@ test("a number is free again for another reader when the one before it has died 
   assert.equal(next.leave(), true);
 });
 
+test("a gate that has ended turns readers away, whether the writer is in or not", () => {
+  for (const enters of [true, false]) {
+    const gate = words();
+    const writer = new WriterGate(gate);
+    const reader = new ReaderGate(gate, 0);
+    assert.equal(reader.enter(), true);
+    assert.equal(reader.leave(), true);
+    if (enters) {
+      writer.enter();
+    }
+    writer.end();
+    assert.equal(reader.enter(), false);
+    assert.equal(reader.enter(), false);
+  }
+});
+
 test("three readers never see what the writer is at, and all of them get through", async (t) => {
   const gate = words();
   const data = words(500);

@@ -230,6 +230,101 @@ test("closing lets searches made before come to their end, and no other in", asy
   await closing;
 });
 
+test("searches made before the database is closed are carried out, as other calls are", async () => {
+  const db = await connect();
+  await db.applyDeltas(creates(new Random(10), 500));
+  const queries = Array.from({ length: 1000 }, () => new Random(11).vector(DIMENSIONS));
+  const found = db.searchBatch(queries, 10);
+  const wrong = assert.rejects(db.search(new Float32Array(DIMENSIONS).fill(Number.NaN), 1), {
+    code: "NOT_FINITE",
+  });
+  const size = db.size;
+  const closed = db.close();
+  await assert.rejects(db.search(queries[0], 1), { code: "CLOSED" });
+  assert.equal((await found).length, 1000);
+  await wrong;
+  assert.equal(await size, 500);
+  await closed;
+});
+
+/** Writes more than a worker gets done in a moment, without waiting. Returns how many vectors that makes. */
+function writeMany(db: RemoteDeltaVectorDB): number {
+  const random = new Random(12);
+  for (let i = 0; i < 20; i++) {
+    void db.applyDeltas(
+      Array.from({ length: 100 }, (_, j) => create(`${i}-${j}`, random.vector(DIMENSIONS))),
+    );
+  }
+  return 2000;
+}
+
+test("a search sees writes also behind a call that is refused before it is sent", async () => {
+  const db = await connect();
+  const count = writeMany(db);
+  const refused = assert.rejects(db.applyDelta({ vectorId: "" } as VectorDelta));
+  assert.equal((await db.search(new Float32Array(DIMENSIONS), 5000)).length, count);
+  await refused;
+});
+
+test("a search sees writes also behind a call that was aborted", async () => {
+  const db = await connect();
+  const count = writeMany(db);
+  const controller = new AbortController();
+  const aborted = assert.rejects(db.with({ signal: controller.signal }).has("0-0"), /enough/);
+  controller.abort(new Error("enough"));
+  await aborted;
+  assert.equal((await db.search(new Float32Array(DIMENSIONS), 5000)).length, count);
+});
+
+test("a list of queries with a hole is refused", async () => {
+  const db = await connect();
+  const queries = [new Float32Array(DIMENSIONS), new Float32Array(DIMENSIONS)];
+  queries.length = 3;
+  await assert.rejects(db.searchBatch(queries, 1), { code: "INVALID_ARGUMENT", index: 2 });
+});
+
+/** A worker that runs some text of ours, and then deltavec, as a module. */
+function workerBehind(text: string): Worker {
+  const code = `${text}\nawait import(${JSON.stringify(import.meta.resolve("deltavec/worker"))});`;
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+}
+
+/** Options by which the database's worker, or those of readers, run some text of ours first. */
+function withText(inReaders: boolean, text: string): Parameters<typeof DeltaVectorDB.connect>[0] {
+  let workers = 0;
+  return { worker: () => workerBehind(workers++ > 0 === inReaders ? text : "") as never };
+}
+
+test("a fault of the database ends searches by readers, too", async () => {
+  const fault = `const { Instance } = WebAssembly;
+    WebAssembly.Instance = function (module, imports) {
+      const { exports } = new Instance(module, imports);
+      let calls = 0;
+      const dv_apply = (...args) => {
+        if (calls++ > 0) throw new WebAssembly.RuntimeError("unreachable");
+        return exports.dv_apply(...args);
+      };
+      return { exports: exports.dv_apply ? { ...exports, dv_apply } : exports };
+    };`;
+  const db = await connect(withText(false, fault));
+  const random = new Random(13);
+  await db.applyDeltas(creates(random, 100));
+  const fails = { code: "CLOSED", message: /internal fault.*unreachable/ };
+  const written = assert.rejects(db.applyDelta(create("a", random.vector(DIMENSIONS))), fails);
+  await assert.rejects(db.search(random.vector(DIMENSIONS), 1), fails);
+  await written;
+  await assert.rejects(db.search(random.vector(DIMENSIONS), 1), fails);
+  await db.close();
+});
+
+test("a reader that cannot be made refuses to open, with the reason", async () => {
+  const fault = `WebAssembly.Instance = function () { throw new RangeError("no more"); };`;
+  await assert.rejects(connect(withText(true, fault)), {
+    code: "OUT_OF_MEMORY",
+    message: /no more/,
+  });
+});
+
 for (const readers of [-1, 65, 1.5, "2"]) {
   test(`readers: ${JSON.stringify(readers)} is refused`, async () => {
     await assert.rejects(connect({ readers: readers as number }), {
@@ -256,4 +351,11 @@ test("a process ends when its database with readers is closed", async () => {
     await db.close();
     report(hits.length);`);
   assert.equal(result, 1);
+});
+
+test("a database whose worker dies while readers start is not opened", async () => {
+  let workers = 0;
+  const text = ["setTimeout(() => process.exit(7), 300);", "await new Promise(() => {});"];
+  const worker = () => workerBehind(text[Math.min(1, workers++)]) as never;
+  await assert.rejects(connect({ readers: 1, worker }), { code: "CLOSED", message: /has died/ });
 });

@@ -64,6 +64,36 @@ const tests = {
     }
     return { first, second, third };
   },
+  /** Readers of which one is ended by somebody else while it searches, and one throws, outside of deltavec. */
+  async readers(): Promise<unknown> {
+    const workers: Worker[] = [];
+    const make = (): Worker => {
+      const worker = new Worker("/isolated/mortal.js", { type: "module" });
+      workers.push(worker);
+      return worker;
+    };
+    const db = await DeltaVectorDB.connect({ dimensions: 2, readers: 2, worker: make });
+    await db.applyDelta({ vectorId: "a", operation: { type: "create", vector } });
+    const queries = new Float32Array(2 * 20_000).fill(1);
+    const counts = [db.readers];
+    const hits: number[] = [];
+    for (const [i, end] of [
+      (worker: Worker) => worker.terminate(),
+      (worker: Worker) => worker.postMessage("die"),
+    ].entries()) {
+      const found = db.searchBatch(queries, 1);
+      end(workers[i + 1]);
+      hits.push((await found).length);
+      while (db.readers > 1 - i) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await db.applyDelta({ vectorId: "a", operation: { type: "scale", factor: 2 } });
+      hits.push((await db.search(vector, 1)).length);
+      counts.push(db.readers);
+    }
+    await db.close();
+    return { counts, hits };
+  },
   /** A worker that throws, outside of deltavec. */
   async thrown(): Promise<unknown> {
     const worker = new Worker("/mortal.js", { type: "module" });

@@ -3,8 +3,8 @@ package dev.deltavec.core.bridge;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The algorithm of {@code packages/deltavec/src/gate.ts}: a writer, two readers, and an owner who
- * evicts the first reader. Looking at a word for a while before sleeping is left out, as that is
+ * The algorithm of {@code packages/deltavec/src/gate.ts}: a writer, which may end the gate while it
+ * is in, two readers, and an owner who evicts the first reader. Looking at a word for a while before sleeping is left out, as that is
  * the same as a sleep that ends at once. All words are accessed by Atomics, so interleavings are
  * all there is.
  */
@@ -35,16 +35,22 @@ final class GateModel implements Model {
     /** Who is evicted while it waits does not wait any more, for all that the writer sees. */
     FORGETS_WHO_WAITS,
     /** Who is evicted is taken out of its place, but the writer not woken. */
-    EVICTS_SILENTLY
+    EVICTS_SILENTLY,
+    /** The writer ends the gate and does not notify. */
+    ENDS_SILENTLY,
+    /** The writer ends the gate as if it left. */
+    ENDS_OPEN
   }
 
-  /** What happens to the first reader, at any step. */
+  /** What happens to the first reader, at any step, or to the gate. */
   enum Fate {
     NONE,
     /** It is evicted while it lives. */
     EVICTED,
     /** It dies; the owner then evicts it. */
-    DIES
+    DIES,
+    /** The writer does not leave the last time: it ends the gate. */
+    ENDS
   }
 
   private static final int WRITER = 0;
@@ -79,6 +85,7 @@ final class GateModel implements Model {
   private static final int IN = 1;
   private static final int EVICTED = 2;
   private static final int WAITS = 1;
+  private static final int ENDED = 2;
 
   private static final int DEAD = 99;
   private static final int DONE = 98;
@@ -95,6 +102,8 @@ final class GateModel implements Model {
   private static final int W_LOOK = 8;
   private static final int W_NOTIFY = 9;
   private static final int W_SLEEP = 10;
+  private static final int W_END = 11;
+  private static final int W_NOTIFY_END = 12;
 
   // Steps of a reader.
   private static final int R_STORE_IN = 0;
@@ -113,6 +122,9 @@ final class GateModel implements Model {
   private static final int R_CLEAR_EVICTED = 13;
   private static final int R_LOOK = 14;
   private static final int R_NOTIFY_OUT = 15;
+  private static final int R_LOAD_ENDED = 16;
+  private static final int R_CLEAR_WAITING_AT_END = 17;
+  private static final int R_NOTIFY_AT_END = 18;
 
   private static final int READERS = 2;
   private static final int FATE = 1;
@@ -287,7 +299,25 @@ final class GateModel implements Model {
         break;
       case W_INSIDE:
         s[W_AT] = 0;
-        s[W] = flaw == Flaw.LOOKS_FOR_WAITERS_TOO_EARLY ? W_LOOK : W_CLEAR_WRITING;
+        if (fate == Fate.ENDS && s[W_ROUND] + 1 == writes) {
+          s[W] = W_END;
+        } else {
+          s[W] = flaw == Flaw.LOOKS_FOR_WAITERS_TOO_EARLY ? W_LOOK : W_CLEAR_WRITING;
+        }
+        break;
+      case W_END:
+        if (flaw == Flaw.ENDS_OPEN && s[WRITING] != 0) {
+          s[WRITING] = 0;
+        } else {
+          s[WRITING] = ENDED;
+          s[W] = flaw == Flaw.ENDS_SILENTLY ? DONE : W_NOTIFY_END;
+        }
+        break;
+      case W_NOTIFY_END:
+        for (int r = 0; r < READERS; r++) {
+          s[SLEEPS + r] = s[SLEEPS + r] == 1 ? 2 : s[SLEEPS + r];
+        }
+        s[W] = DONE;
         break;
       case W_CLEAR_WRITING:
         s[WRITING] = 0;
@@ -410,12 +440,23 @@ final class GateModel implements Model {
           s[SLEEPS + r] = 1;
           s[pc] = flaw == Flaw.ANNOUNCES_TOO_LATE ? R_ANNOUNCE : R_SLEEP;
         } else {
-          s[pc] = R_STORE_IN_AGAIN;
+          s[pc] = R_LOAD_ENDED;
         }
         break;
       case R_SLEEP:
         s[SLEEPS + r] = 0;
-        s[pc] = R_STORE_IN_AGAIN;
+        s[pc] = R_LOAD_ENDED;
+        break;
+      case R_LOAD_ENDED:
+        s[pc] = s[WRITING] == ENDED ? R_CLEAR_WAITING_AT_END : R_STORE_IN_AGAIN;
+        break;
+      case R_CLEAR_WAITING_AT_END:
+        s[WAITING + r] = 0;
+        s[pc] = R_NOTIFY_AT_END;
+        break;
+      case R_NOTIFY_AT_END:
+        wakeWriter(s, WAITING + r);
+        s[pc] = DONE;
         break;
       case R_STORE_IN_AGAIN:
         s[place] = IN;
@@ -500,6 +541,9 @@ final class GateModel implements Model {
     for (int r = 0; r < READERS; r++) {
       if (s[W] == W_INSIDE && s[INSIDE + r] != 0 && s[PLACE + r] != EVICTED && s[R + r] != DEAD) {
         return "the writer and reader " + r + " are inside";
+      }
+      if (s[WRITING] == ENDED && s[INSIDE + r] != 0) {
+        return "reader " + r + " is in what has ended";
       }
     }
     return null;
