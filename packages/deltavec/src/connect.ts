@@ -1,5 +1,5 @@
-import { Connection } from "./connection.ts";
-import { DeltaError, describe, invalid } from "./errors.ts";
+import { Connection, untilAborted } from "./connection.ts";
+import { DeltaError, describe, invalid, requireSignal } from "./errors.ts";
 import { GATE_WORDS, MAX_READERS } from "./gate.ts";
 import { lifeName, onEnd } from "./life.ts";
 import { load, moduleSoFar } from "./module.ts";
@@ -19,6 +19,9 @@ const LAST_ANSWERS_MS = 100;
 export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorDB> {
   const options = resolve(given);
   const { worker: kind, name = "deltavec", now: clock, onError, readers: count = 0 } = given;
+  const { signal } = given;
+  requireSignal(signal);
+  signal?.throwIfAborted();
   if (typeof name !== "string") {
     throw invalid(`option name must be a string, not ${describe(name)}`);
   }
@@ -67,7 +70,7 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
       // Where modules cannot be posted the worker loads its own.
       worker.postMessage({ ...message, module: undefined }, [port2] as never[]);
     }
-    const { module: loaded, image, lives } = await opened;
+    const { module: loaded, image, lives } = await untilAborted(opened, signal);
     open = true;
     if (message.life !== undefined && lives) {
       // Its last answers may still be on their way.
@@ -75,10 +78,11 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
       onEnd(message.life, () => setTimeout(died, LAST_ANSWERS_MS));
     }
     if (readers !== undefined && image !== undefined && gate !== undefined) {
-      await openReaders(readers, count, (reader) => ({
+      const all = openReaders(readers, count, (reader) => ({
         worker: startWorker(kind, `${name} reader ${reader}`),
         start: { ...image, options, gate, reader },
       }));
+      await untilAborted(all, signal);
       connection.check(); // the database's worker may have died meanwhile
     }
     if (loaded !== undefined) {

@@ -46,12 +46,7 @@ export class Scope {
 
   /** Waits, but not longer than until the signal is aborted: then it rejects with its reason. */
   race<T>(result: Promise<T>): Promise<T> {
-    const { signal } = this;
-    return new Promise((resolve, reject) => {
-      const abort = (): void => reject(signal.reason);
-      signal.addEventListener("abort", abort, { once: true });
-      result.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-    });
+    return untilAborted(result, this.signal);
   }
 
   /** @internal Notes that a call is on its way. */
@@ -68,6 +63,20 @@ export class Scope {
       this.signal.removeEventListener("abort", this.#abort);
     }
   }
+}
+
+/** Waits, but not longer than until a signal is aborted: then it rejects with its reason. */
+export function untilAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return signal === undefined
+    ? result
+    : new Promise((resolve, reject) => {
+        const abort = (): void => reject(signal.reason);
+        signal.addEventListener("abort", abort, { once: true });
+        result.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+        if (signal.aborted) {
+          abort();
+        }
+      });
 }
 
 /** What a connection is made of. */

@@ -39,6 +39,8 @@ export interface ConnectOptions extends DeltaDBOptions {
    * shared memory (see `detect`): in a page, cross-origin isolation. Default 0.
    */
   readers?: number;
+  /** Gives up opening: `connect` rejects with its reason, and the workers are ended. Does nothing once the database is open. */
+  signal?: AbortSignal | undefined;
 }
 
 /** How a face of a remote database calls. */

@@ -1,6 +1,6 @@
 // Databases in workers: what the behaviour suite, which runs through them as well, does not ask for.
 import assert from "node:assert/strict";
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { after, describe, test } from "node:test";
 import { inspect } from "node:util";
 import { MessageChannel as NodeChannel, Worker } from "node:worker_threads";
@@ -778,4 +778,20 @@ describe("channels", () => {
       { code: "CLOSED" },
     );
   });
+});
+
+test("opening can be given up, also where the script never answers", async () => {
+  const silent = new Worker(new URL("data:text/javascript,setInterval(() => {}, 1000)"));
+  const ended = once(silent, "exit");
+  const controller = new AbortController();
+  const opening = DeltaVectorDB.connect({ worker: silent as never, signal: controller.signal });
+  setTimeout(() => controller.abort(new Error("enough")), 50);
+  await assert.rejects(opening, /enough/);
+  await ended;
+});
+
+test("opening does not begin with a signal that is aborted, or is none", async () => {
+  const signal = AbortSignal.abort(new Error("enough"));
+  await assert.rejects(DeltaVectorDB.connect({ signal }), /enough/);
+  await assert.rejects(DeltaVectorDB.connect({ signal: 5 as never }), { code: "INVALID_ARGUMENT" });
 });
