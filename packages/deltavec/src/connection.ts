@@ -100,6 +100,11 @@ interface Abortable {
   abort(error: DeltaError): void;
 }
 
+/** Something in another thread that is to be told if the worker dies, unless it has ended before. */
+interface Elsewhere extends Abortable {
+  readonly over: boolean;
+}
+
 /**
  * The calls of one database that lives elsewhere. Those of one task go as one message. While calls are in flight, and only
  * then, it keeps a Node process alive.
@@ -122,6 +127,7 @@ export class Connection {
   #refusal: (() => DeltaError) | undefined;
   #closing: Promise<void> | undefined;
   readonly #attached = new Set<WeakRef<Abortable>>();
+  readonly #elsewhere = new Set<Elsewhere>();
   #settled: Promise<void> | undefined;
   readonly #searches = new Set<Promise<unknown>>();
   /** Ends what iterators that nobody holds any more have left in the worker. */
@@ -327,6 +333,16 @@ export class Connection {
     this.#attached.add(new WeakRef(something));
   }
 
+  /** The same for what others hold, in other threads: it is kept until it is over. */
+  attachElsewhere(something: Elsewhere): void {
+    for (const each of this.#elsewhere) {
+      if (each.over) {
+        this.#elsewhere.delete(each);
+      }
+    }
+    this.#elsewhere.add(something);
+  }
+
   /** Has an iterator's end told to the worker once nobody holds it any more. */
   watch(iterator: object, id: number): void {
     this.#registry.register(iterator, id, iterator);
@@ -425,6 +441,9 @@ export class Connection {
     if (this.#closing === undefined) {
       for (const each of this.#attached) {
         each.deref()?.abort(refusal());
+      }
+      for (const each of this.#elsewhere) {
+        each.abort(refusal());
       }
     }
     port.close();

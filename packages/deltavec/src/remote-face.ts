@@ -257,8 +257,15 @@ export class RemoteFace
   }
 
   async channelHandle(options: RemoteChannelOptions = {}): Promise<ChannelHandle> {
-    const { makeChannel } = await import("./channel.ts");
-    return this.#open(options, makeChannel);
+    const [{ makeChannel }, { RemoteConsumer }] = await Promise.all([
+      import("./channel.ts"),
+      import("./ring.ts"),
+    ]);
+    const handle = await this.#open(options, makeChannel);
+    if (handle.ring !== undefined) {
+      this.#connection.attachElsewhere(new RemoteConsumer(handle.ring));
+    }
+    return handle;
   }
 
   with(options: CallOptions): RemoteDeltaVectorDB {

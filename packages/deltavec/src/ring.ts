@@ -134,6 +134,25 @@ export function markConsumerGone(ring: SharedArrayBuffer): void {
   }
 }
 
+/** A ring's consumer, seen by whoever made the ring and has given both ends away. */
+export class RemoteConsumer {
+  readonly #ring: SharedArrayBuffer;
+
+  constructor(ring: SharedArrayBuffer) {
+    this.#ring = ring;
+  }
+
+  /** Whether it has ended, or is known to be no more. */
+  get over(): boolean {
+    return Atomics.load(wordsOf(this.#ring), CONSUMER) !== ALIVE;
+  }
+
+  /** Says that its thread has ended: {@link markConsumerGone}. */
+  abort(): void {
+    markConsumerGone(this.#ring);
+  }
+}
+
 /** Three views on a block of bytes. */
 class Views {
   readonly bytes: Uint8Array;

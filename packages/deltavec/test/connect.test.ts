@@ -14,6 +14,7 @@ import {
 } from "deltavec";
 import fc from "fast-check";
 import { LOCAL_ONLY } from "../src/remote.ts";
+import { RemoteConsumer } from "../src/ring.ts";
 import { inFreshProcess } from "./support/process.ts";
 
 const script = new URL(import.meta.resolve("deltavec/worker"));
@@ -758,6 +759,19 @@ describe("channels", () => {
     });
     assert.equal(await db.has("far"), true);
     await worker.terminate();
+  });
+
+  test("in other threads learn from their ring that the worker has died", async () => {
+    const worker = new Worker(script);
+    const db = await open({ worker });
+    const { ring, port } = await db.channelHandle();
+    assert.ok(ring);
+    const consumer = new RemoteConsumer(ring);
+    assert.equal(consumer.over, false);
+    await worker.terminate();
+    await assert.rejects(async () => db.has("a"), { code: "CLOSED" });
+    assert.equal(consumer.over, true);
+    port.close();
   });
 
   test("are refused where something is wrong with them", async () => {

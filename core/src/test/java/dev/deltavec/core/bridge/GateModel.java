@@ -4,9 +4,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The algorithm of {@code packages/deltavec/src/gate.ts}: a writer, which may end the gate while it
- * is in, two readers, and an owner who evicts the first reader. Looking at a word for a while before sleeping is left out, as that is
- * the same as a sleep that ends at once. All words are accessed by Atomics, so interleavings are
- * all there is.
+ * is in, two readers, and an owner who evicts the first reader. Looking at a word for a while
+ * before sleeping is left out, as that is the same as a sleep that ends at once. All words are
+ * accessed by Atomics, so interleavings are all there is.
  */
 final class GateModel implements Model {
   /** Deliberate mistakes, which the explorer must find. */
