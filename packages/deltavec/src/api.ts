@@ -11,18 +11,7 @@ export type {
   WorkerLike,
 } from "./remote.ts";
 export { DeltaStreamProcessor, type DeltaStreamProcessorOptions } from "./stream-processor.ts";
-export type {
-  BatchOptions,
-  DeltaCursor,
-  SkippedDelta,
-  StreamItem,
-  StreamOptions,
-  StreamPart,
-  StreamProgress,
-  StreamSource,
-  StreamTarget,
-  WritableOptions,
-} from "./stream-types.ts";
+export type * from "./stream-types.ts";
 export type {
   ChainDelta,
   CompactionStats,

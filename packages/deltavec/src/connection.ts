@@ -44,11 +44,6 @@ export class Scope {
     };
   }
 
-  /** Waits, but not longer than until the signal is aborted: then it rejects with its reason. */
-  race<T>(result: Promise<T>): Promise<T> {
-    return untilAborted(result, this.signal);
-  }
-
   /** @internal Notes that a call is on its way. */
   add(id: number): void {
     if (this.#calls.size === 0) {

@@ -2,6 +2,7 @@ import { frameLength } from "./codec.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
 import { IDENTIFIED, OPERATION_MASK, TIMED } from "./frame.ts";
 import { decoded, FrameCutter, frameLimit, spans } from "./frame-cutter.ts";
+import { joined } from "./joined.ts";
 import {
   Backoff,
   type ConnectionOptions,
@@ -247,12 +248,7 @@ class HeldStream {
   /** Gives what is held. */
   *end(): IterableIterator<StreamPart> {
     if (this.#bytes > 0) {
-      const delta = new Uint8Array(this.#bytes);
-      let at = 0;
-      for (const frames of this.#frames) {
-        delta.set(frames, at);
-        at += frames.length;
-      }
+      const delta = joined(this.#frames);
       this.#frames = [];
       this.#bytes = 0;
       yield { delta, cursor: this.#end };

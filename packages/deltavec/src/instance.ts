@@ -243,7 +243,6 @@ export class Instance implements FrameTarget {
     this.grow(FIRST_INPUT_BYTES, 0);
     const { reservedBytes } = options;
     if (
-      image === undefined &&
       reservedBytes > 0 &&
       (reservedBytes > MAX_INPUT_BYTES || this.#call(() => this.#exports.dv_reserve(reservedBytes)))
     ) {

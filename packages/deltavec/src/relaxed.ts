@@ -22,8 +22,10 @@ function compile(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module | null {
 export function relaxShared(
   build: (module: Uint8Array) => Uint8Array<ArrayBuffer> | undefined,
 ): void {
-  const bytes = build(fromBase64(base64));
-  shared ??= bytes === undefined ? null : compile(bytes);
+  if (shared === undefined) {
+    const bytes = build(fromBase64(base64));
+    shared = bytes === undefined ? null : compile(bytes);
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ChannelHandle, DeltaChannel, makeChannel } from "./channel.ts";
-import { type Connection, freezeEvent, Scope } from "./connection.ts";
+import { type Connection, freezeEvent, Scope, untilAborted } from "./connection.ts";
 import { DeltaVectorDB } from "./database.ts";
 import { describe, invalid, requireSignal } from "./errors.ts";
 import { filterText } from "./filter.ts";
@@ -164,7 +164,7 @@ export class RemoteFace
     connection.check(scope);
     const found = Promise.resolve(readers?.search(question, connection.settled));
     const search = async (): Promise<T> => {
-      const hits = await (scope === undefined ? found : scope.race(found));
+      const hits = await untilAborted(found, scope?.signal);
       return hits ? take(hits) : connection.call<T>(method, [rows, k, options], scope, true);
     };
     return connection.search(search());
@@ -307,7 +307,7 @@ export class RemoteFace
     return channel.producer;
   }
 
-  /** Has a member called where the database is: the one place that could choose between places. */
+  /** Has a member called where the database is. */
   #route<T>(method: string, args: readonly unknown[]): Promise<T> {
     return this.#connection.call<T>(method, args, this.#scope);
   }

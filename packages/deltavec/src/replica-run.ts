@@ -2,6 +2,7 @@ import type { Batcher } from "./batcher.ts";
 import { frameLength } from "./codec.ts";
 import { DeltaError } from "./errors.ts";
 import { IDENTIFIED, OPERATION_MASK, TIMED } from "./frame.ts";
+import { joined } from "./joined.ts";
 
 const LINKED = IDENTIFIED | TIMED;
 /** So many new bytes are merged without waiting for more. */
@@ -129,7 +130,7 @@ export class ReplicaRun {
       this.#batcher.lose(count);
       return;
     }
-    const all = this.#frames.length === 1 ? this.#frames[0]! : joined(this.#frames, this.#bytes);
+    const all = this.#frames.length === 1 ? this.#frames[0]! : joined(this.#frames);
     this.#frames = [all];
     const began = performance.now();
     const done = await this.#batcher.merge(all, count, undefined, fresh);
@@ -141,14 +142,4 @@ export class ReplicaRun {
       this.drop();
     }
   }
-}
-
-function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  const all = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -520,12 +520,7 @@ export class RingProducer {
   }
 
   #rouse(): void {
-    const how = Atomics.exchange(this.#words, ASLEEP, AWAKE);
-    if (how === BY_NOTIFY) {
-      Atomics.notify(this.#words, ASLEEP);
-    } else if (how === BY_MESSAGE) {
-      this.#wake();
-    }
+    rouse(this.#words, ASLEEP, this.#wake);
   }
 }
 
@@ -725,12 +720,17 @@ export class RingConsumer {
   }
 
   #wakeProducer(): void {
-    const how = Atomics.exchange(this.#words, WAITING, AWAKE);
-    if (how === BY_NOTIFY) {
-      Atomics.notify(this.#words, WAITING);
-    } else if (how === BY_MESSAGE) {
-      this.#tellRoom();
-    }
+    rouse(this.#words, WAITING, this.#tellRoom);
+  }
+}
+
+/** Wakes the other side if it sleeps, in the way that it asked for. */
+function rouse(words: Int32Array, sleep: number, tell: () => void): void {
+  const how = Atomics.exchange(words, sleep, AWAKE);
+  if (how === BY_NOTIFY) {
+    Atomics.notify(words, sleep);
+  } else if (how === BY_MESSAGE) {
+    tell();
   }
 }
 

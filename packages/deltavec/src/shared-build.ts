@@ -1,3 +1,5 @@
+import { joined } from "./joined.ts";
+
 /** Kinds of sections of a module that matter here, and of what is imported. */
 const TYPE_SECTION = 1;
 const IMPORT_SECTION = 2;
@@ -61,13 +63,7 @@ export function sharedBuild(module: Uint8Array): Uint8Array<ArrayBuffer> | undef
   content.push(...varint(initial), ...varint(maximum));
   sections.splice(place, 0, Uint8Array.of(IMPORT_SECTION, ...varint(content.length), ...content));
   sections.unshift(module.subarray(0, HEADER_BYTES));
-  const bytes = new Uint8Array(sections.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const section of sections) {
-    bytes.set(section, at);
-    at += section.length;
-  }
-  return bytes;
+  return joined(sections);
 }
 
 interface Limits {

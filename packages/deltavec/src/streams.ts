@@ -34,15 +34,4 @@ export {
   type WebSocketOptions,
   webSocketDeltas,
 } from "./sources.ts";
-export type {
-  BatchOptions,
-  DeltaCursor,
-  SkippedDelta,
-  StreamItem,
-  StreamOptions,
-  StreamPart,
-  StreamProgress,
-  StreamSource,
-  StreamTarget,
-  WritableOptions,
-} from "./stream-types.ts";
+export type * from "./stream-types.ts";

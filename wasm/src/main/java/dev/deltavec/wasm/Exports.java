@@ -81,22 +81,6 @@ public final class Exports {
     }
   }
 
-  private static int searchAttached(
-      Reader reader,
-      Buffer out,
-      int query,
-      int floats,
-      int k,
-      int efSearch,
-      int mode,
-      int filter,
-      int filterBytes) {
-    reader.refresh();
-    int n = reader.search(query, floats, k, efSearch, mode, filter, filterBytes, out);
-    CONTROL.output(out.address(), n * Searcher.RECORD_BYTES);
-    return n;
-  }
-
   /**
    * Tells where the control block is. O(1)
    *
@@ -302,7 +286,10 @@ public final class Exports {
       Reader reader = attached;
       Buffer out = attachedOutput;
       if (handle == 0 && reader != null && out != null) {
-        return searchAttached(reader, out, query, floats, k, efSearch, mode, filter, filterBytes);
+        reader.refresh();
+        int n = reader.search(query, floats, k, efSearch, mode, filter, filterBytes, out);
+        CONTROL.output(out.address(), n * Searcher.RECORD_BYTES);
+        return n;
       }
       Database database = database(handle);
       return done(database, database.search(query, floats, k, efSearch, mode, filter, filterBytes));

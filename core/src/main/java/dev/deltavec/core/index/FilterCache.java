@@ -59,11 +59,16 @@ public final class FilterCache {
     listed = new Buffer(image.heap());
     root = image.root() + Image.CHANGES;
     int known = memory.getInt(root);
-    ring = known != 0 ? known : new Buffer(image.heap()).reserve(KNOWN_CHANGES << 2);
-    memory.putInt(root, ring);
+    ring = known != 0 ? known : newRing();
     for (int i = 0; i < FILTERS; i++) {
       entries[i] = new Entry(image);
     }
+  }
+
+  private int newRing() {
+    int made = new Buffer(image.heap()).reserve(KNOWN_CHANGES << 2);
+    memory.putInt(root, made);
+    return made;
   }
 
   /** Notes that a slot's metadata have changed, or that its vector came or went. O(1) */
