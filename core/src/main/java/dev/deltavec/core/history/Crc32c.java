@@ -17,11 +17,16 @@ public final class Crc32c {
 
   /** Returns the checksum of {@code bytes} bytes. O(bytes) */
   public static int of(Memory memory, int address, int bytes) {
+    return update(memory, 0, address, bytes);
+  }
+
+  /** Returns the checksum of what {@code before} is the checksum of and of the bytes behind it. */
+  public static int update(Memory memory, int before, int address, int bytes) {
     if (tables.length == 0) {
       tables = makeTables();
     }
     int[] t = tables;
-    int crc = -1;
+    int crc = ~before;
     int at = address;
     int left = bytes;
     for (; left >= 8; left -= 8, at += 8) {
