@@ -133,7 +133,7 @@ public final class Database implements AutoCloseable {
     return new Past(
         history,
         new Merge(image, kernels, idMap, kept, fold, options),
-        new Replica(image, idMap, kept),
+        new Replica(image, kernels, idMap, kept),
         new Compactor(image, kept, history, fold),
         fold);
   }
