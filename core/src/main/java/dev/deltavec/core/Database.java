@@ -142,7 +142,7 @@ public final class Database implements AutoCloseable {
     return new Past(
         history,
         new Merge(image, kernels, idMap, kept, fold, options),
-        new Replica(image, idMap, kept),
+        new Replica(image, kernels, idMap, kept),
         new Compactor(image, kept, history, fold),
         fold);
   }
@@ -892,7 +892,8 @@ public final class Database implements AutoCloseable {
     writer.save(totals);
     totals.nextCompaction = nextCompaction;
     exporting =
-        new SnapshotWriter(options, image, new GraphArchive(image, index), log, totals, flags, out);
+        new SnapshotWriter(
+            options, image, kernels, new GraphArchive(image, index), log, totals, flags, out);
   }
 
   /**

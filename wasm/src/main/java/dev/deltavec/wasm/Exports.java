@@ -21,10 +21,9 @@ import org.teavm.interop.Export;
  */
 public final class Exports {
   private static final LinearMemory MEMORY = new LinearMemory();
-  private static final SimdKernels KERNELS = new SimdKernels();
   private static final ControlBlock CONTROL = new ControlBlock(MEMORY, base());
-  private static final InputBuffer INPUT =
-      new InputBuffer(MEMORY, CONTROL.end(), -CONTROL.end() & 0xffff);
+  private static final SimdKernels KERNELS = new SimdKernels(CONTROL.end());
+  private static final InputBuffer INPUT = input();
 
   /** Open databases; a handle is the index and 1. */
   private static @Nullable Database[] databases = new Database[4];
@@ -47,6 +46,12 @@ public final class Exports {
     }
     MEMORY.putInt(taken, 1);
     return taken + 64;
+  }
+
+  /** Returns the buffer in what is left of the instance's first page. */
+  private static InputBuffer input() {
+    int address = CONTROL.end() + SimdKernels.SCRATCH_BYTES;
+    return new InputBuffer(MEMORY, address, -address & 0xffff);
   }
 
   /**

@@ -2,9 +2,9 @@ package dev.deltavec.core.delta;
 
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
-import dev.deltavec.core.history.Crc32c;
 import dev.deltavec.core.history.Rice;
 import dev.deltavec.core.memory.Bytes;
+import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
 
@@ -214,11 +214,13 @@ public final class FrameReader {
    * Reads the next frame of a stream from outside: sealed, with an id, linked or not; arguments and
    * errors as {@link #read}. A frame whose {@link #operation} is {@link Frame#START} carries no
    * delta.
+   *
+   * @param kernels what computes the checksum
    */
-  public void readShared(int batch, int frame, int limit) {
+  public void readShared(Kernels kernels, int batch, int frame, int limit) {
     int kind = readHeader(batch, frame, limit);
     if ((kind & Frame.SEALED) == 0
-        || memory.getInt(frame + 4) != Crc32c.of(memory, frame + 8, end - frame - 8)) {
+        || memory.getInt(frame + 4) != kernels.crc32c(0, frame + 8, end - frame - 8)) {
       at = frame;
       throw corrupt("the checksum does not fit");
     }

@@ -106,7 +106,7 @@ public final class Merge {
     reader.begin();
     int end = stream + bytes;
     for (int at = stream, index = 0; at != end; at = reader.end(), index++) {
-      reader.readShared(stream, at, end);
+      reader.readShared(kernels, stream, at, end);
       if (reader.operation() == Frame.START) {
         continue;
       }
@@ -258,7 +258,7 @@ public final class Merge {
     reader.begin();
     int next = 0;
     for (int frame = stream, index = 0; next < rejectedCount; frame = reader.end(), index++) {
-      reader.readShared(stream, frame, stream + bytes);
+      reader.readShared(kernels, stream, frame, stream + bytes);
       if (index == rejected[next]) {
         next++;
         int target = at;
@@ -273,7 +273,7 @@ public final class Merge {
         memory.putInt(target, at - target | Frame.VERSION << 24);
         int kind = memory.getByte(frame + 8) & ~Frame.LINKED | Frame.IDENTIFIED | Frame.SEALED;
         memory.putByte(target + 8, (byte) kind);
-        memory.putInt(target + 4, Crc32c.of(memory, target + 8, at - target - 8));
+        memory.putInt(target + 4, kernels.crc32c(0, target + 8, at - target - 8));
       }
     }
     return at - start;

@@ -1,7 +1,6 @@
 package dev.deltavec.core.snapshot;
 
-import dev.deltavec.core.history.Crc32c;
-import dev.deltavec.core.memory.Memory;
+import dev.deltavec.core.memory.Kernels;
 
 /** The numbers of the snapshot's format: {@code docs/format.md} describes them. */
 final class Sections {
@@ -39,8 +38,8 @@ final class Sections {
   private Sections() {}
 
   /** Returns the checksum of a section: of its header's second and third word, and its payload. */
-  static int checksum(Memory memory, int section, int payload) {
-    int header = Crc32c.update(memory, 0, section + 4, 8);
-    return Crc32c.update(memory, header, section + HEADER, payload);
+  static int checksum(Kernels kernels, int section, int payload) {
+    int header = kernels.crc32c(0, section + 4, 8);
+    return kernels.crc32c(header, section + HEADER, payload);
   }
 }

@@ -149,7 +149,7 @@ public final class SnapshotReader {
   private void readSection(int kind, int payload) {
     boolean ofGraph = kind == Sections.GRAPH || kind == Sections.NODES;
     int checksum = memory.getInt(section + 12);
-    boolean whole = Sections.checksum(memory, section, payload) == checksum;
+    boolean whole = Sections.checksum(kernels, section, payload) == checksum;
     if (!whole && !(ofGraph && hasGraph && before >= Sections.VECTORS && before < Sections.END)) {
       throw corrupt("the checksum of a section does not fit");
     }

@@ -10,6 +10,7 @@ import dev.deltavec.core.image.Codes;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.index.GraphArchive;
 import dev.deltavec.core.memory.Buffer;
+import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +38,7 @@ public final class SnapshotWriter {
   private final DatabaseOptions options;
   private final Image image;
   private final Memory memory;
+  private final Kernels kernels;
   private final GraphArchive graph;
   private final @Nullable DeltaLog log;
   private final Totals totals;
@@ -69,6 +71,7 @@ public final class SnapshotWriter {
   public SnapshotWriter(
       DatabaseOptions options,
       Image image,
+      Kernels kernels,
       GraphArchive graph,
       @Nullable DeltaLog log,
       Totals totals,
@@ -77,6 +80,7 @@ public final class SnapshotWriter {
     this.options = options;
     this.image = image;
     this.memory = image.memory();
+    this.kernels = kernels;
     this.graph = graph;
     this.log = (flags & HISTORY) == 0 ? null : log;
     this.totals = totals;
@@ -126,7 +130,7 @@ public final class SnapshotWriter {
     memory.putInt(start, Sections.MAGIC);
     memory.putInt(start + 4, section);
     memory.putInt(start + 8, payload);
-    int checksum = Sections.checksum(memory, start, payload);
+    int checksum = Sections.checksum(kernels, start, payload);
     memory.putInt(start + 12, checksum);
     sections++;
     checksums = Integer.rotateLeft(checksums, 1) ^ checksum;
