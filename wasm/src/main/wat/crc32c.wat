@@ -11,7 +11,7 @@
 ;; and hardly a chain. Multiples of P with fewer than six terms have degrees above 5,000. Of those with six this is among the
 ;; shorter ones, and the distances are wide: what is read again at another alignment has long left the processor's store buffer.
 ;;
-;; That is six times as fast as tables, at 11 GB/s, and more than twice as fast for frames of 1,600 bytes. Results kept from piece
+;; That is about six times as fast as tables, at 9 to 11 GB/s, and more than twice as fast for frames of 1,600 bytes. Results kept from piece
 ;; to piece, and two vectors in a round, give 15 GB/s for 40 bytes more of compressed module.
 ;;
 ;; An instance's scratch, 16 KiB:
