@@ -189,7 +189,7 @@ test("an import of a kernel with another signature is refused", () => {
 
 test("kernels that define more than functions need are refused", () => {
   assert.match(
-    refusal(teavm(F), "(module (data (i32.const 0) \"x\"))"),
+    refusal(teavm(F), '(module (data (i32.const 0) "x"))'),
     /a function with an identifier/,
   );
 });
