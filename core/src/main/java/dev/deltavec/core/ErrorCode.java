@@ -32,7 +32,15 @@ public enum ErrorCode {
   /** The database is closed. */
   CLOSED,
   /** The engine lacks a feature that is needed. */
-  UNSUPPORTED_PLATFORM;
+  UNSUPPORTED_PLATFORM,
+  /** The platform's storage failed; the cause says how. */
+  STORAGE_FAILED,
+  /** The platform's storage has no room left. */
+  QUOTA_EXCEEDED,
+  /** Another process, tab or database has the storage open. */
+  LOCKED,
+  /** Whoever had the database is gone; whether the call was applied is not known. */
+  INTERRUPTED;
 
   /** Returns the code's number in binary interfaces, 1 or more. */
   public int number() {
