@@ -38,6 +38,7 @@ public final class FrameReader {
   private int body;
   private int count;
   private int indices;
+  private int lastIndex;
   private int values;
   private int payloadEnd;
   private boolean whole;
@@ -117,6 +118,11 @@ public final class FrameReader {
     return count;
   }
 
+  /** Returns the last index of a sparse or runs that has any, unsigned. */
+  public int lastIndex() {
+    return lastIndex;
+  }
+
   /** Returns the address of the values: floats of any alignment, or Rice codes on a grid. */
   public int values() {
     return values;
@@ -177,6 +183,20 @@ public final class FrameReader {
    */
   public void readLogged(int frame) {
     int kind = readHeader(frame, frame, frame + (memory.getInt(frame) & Frame.MAX_BYTES));
+    readId();
+    readDeltaId();
+    readRest(kind);
+  }
+
+  /**
+   * Reads a frame as {@link #readLogged} does, but one that comes from outside; arguments and
+   * errors as {@link #read}.
+   */
+  public void readArchived(int batch, int frame, int limit) {
+    int kind = readHeader(batch, frame, limit);
+    if (operation == Frame.START || (kind & (Frame.LINKED | Frame.SEALED)) != Frame.IDENTIFIED) {
+      throw badKind(kind);
+    }
     readId();
     readDeltaId();
     readRest(kind);
@@ -403,6 +423,7 @@ public final class FrameReader {
       }
     }
     checkIndex(index);
+    lastIndex = (int) index;
     takeValues();
   }
 
@@ -421,6 +442,7 @@ public final class FrameReader {
       sum += more + 1;
       checkIndex(index);
     }
+    lastIndex = (int) index;
     if (sum > left()) {
       throw corrupt(sum + " values do not fit");
     }
