@@ -116,9 +116,6 @@ export function bareArrays(text: string): string {
   );
 }
 
-/** The type that classes share. */
-const SHARED = "$shared";
-
 /**
  * Gives classes one type with room for the fields of any: of each kind as many as the class has that needs most. There are then
  * few types of structs, of functions and of locals, and few numbers of fields, so that code of different classes is alike to a
@@ -127,9 +124,14 @@ const SHARED = "$shared";
  * So do classes with parents or heirs, and those that the code tests for. O(length of the text).
  *
  * @param text a module in folded text form, optimised; nothing may allocate an object by its fields again
+ * @param shared what the shared type is named
  * @param shares whether a class that is named so may share
  */
-export function sharedLayout(text: string, shares: (id: string) => boolean): string {
+export function sharedLayout(
+  text: string,
+  shared: string,
+  shares: (id: string) => boolean,
+): string {
   const fields = fieldsOf(text);
   const definitions = definitionsOf(fields).map(definition);
   const byId = new Map(definitions.map((each) => [each.id, each]));
@@ -148,7 +150,7 @@ export function sharedLayout(text: string, shares: (id: string) => boolean): str
   const typeOf = (type: Expression): Expression => {
     if (!isList(type) || type[0] !== "ref") return type;
     const target = targetOf(type);
-    if (classes.has(target)) return nullable(SHARED);
+    if (classes.has(target)) return nullable(shared);
     // Any field may be unset in an object of another class.
     return byId.get(target)?.items.length && byId.get(target)?.kind !== "func"
       ? nullable(target)
@@ -161,7 +163,7 @@ export function sharedLayout(text: string, shares: (id: string) => boolean): str
   const used = (id: string, name: string) => uses.get(`${id} ${name}`) ?? 0;
   /** Which field of the shared type a class's field is: the most used of each kind is the same in all classes. */
   const places = new Map<string, string>();
-  const shared = new Map<string, { type: Expression; uses: number }>();
+  const layout = new Map<string, { type: Expression; uses: number }>();
   for (const [id, each] of classes) {
     const counts = new Map<string, number>();
     for (const { id: name, type } of [...each].sort((a, b) => used(id, b.id) - used(id, a.id))) {
@@ -170,9 +172,9 @@ export function sharedLayout(text: string, shares: (id: string) => boolean): str
       counts.set(kind, n + 1);
       const place = `$${kind}:${n}`;
       places.set(`${id} ${name}`, place);
-      shared.set(place, {
+      layout.set(place, {
         type: typeOf(type),
-        uses: (shared.get(place)?.uses ?? 0) + used(id, name),
+        uses: (layout.get(place)?.uses ?? 0) + used(id, name),
       });
     }
   }
@@ -185,19 +187,19 @@ export function sharedLayout(text: string, shares: (id: string) => boolean): str
     const own = typeof id === "string" ? classes.get(id) : undefined;
     if (own !== undefined) {
       const place = (field: string) => places.get(`${id} ${field}`) as string;
-      if (head === "struct.new_default") return [head, SHARED];
+      if (head === "struct.new_default") return [head, shared];
       if (/^struct\.(?:get|set)/.test(String(head)))
-        return [head as string, SHARED, place(String(name)), ...item.slice(3).map(rewrite)];
+        return [head as string, shared, place(String(name)), ...item.slice(3).map(rewrite)];
       if (head === "struct.new") {
         const local = `$made:${made++}`;
         const sets = item.slice(2).flatMap((value, i): List[] => {
           const where = place((own[i] as { id: string }).id);
           return isZero(value)
             ? []
-            : [["struct.set", SHARED, where, ["local.get", local], rewrite(value)]];
+            : [["struct.set", shared, where, ["local.get", local], rewrite(value)]];
         });
-        const begin: List = ["local.set", local, ["struct.new_default", SHARED]];
-        return ["block", ["result", nullable(SHARED)], begin, ...sets, ["local.get", local]];
+        const begin: List = ["local.set", local, ["struct.new_default", shared]];
+        return ["block", ["result", nullable(shared)], begin, ...sets, ["local.get", local]];
       }
     }
     return item.map(rewrite);
@@ -209,19 +211,19 @@ export function sharedLayout(text: string, shares: (id: string) => boolean): str
       const list = rewrite(parse(f.text)) as List;
       const locals = Array.from(
         { length: made },
-        (_, i): List => ["local", `$made:${i}`, nullable(SHARED)],
+        (_, i): List => ["local", `$made:${i}`, nullable(shared)],
       );
       return field(
         print([...list.slice(0, headLength(list)), ...locals, ...list.slice(headLength(list))]),
       );
     });
-  const order = [...shared].sort(([, a], [, b]) => b.uses - a.uses);
-  const layout: List = [
+  const order = [...layout].sort(([, a], [, b]) => b.uses - a.uses);
+  const struct: List = [
     "struct",
     ...order.map(([place, { type }]): List => ["field", place, ["mut", type]]),
   ];
   const kept = definitionsOf(fields).filter((type) => !classes.has(String(type[1])));
-  return moduleOf([["type", SHARED, layout], ...kept.map((type) => rewrite(type) as List)], rest);
+  return moduleOf([["type", shared, struct], ...kept.map((type) => rewrite(type) as List)], rest);
 }
 
 const HEAD: ReadonlySet<Expression | undefined> = new Set([

@@ -81,7 +81,7 @@ export function link(input: LinkInput): LinkOutput {
     run("wasm-opt", ...featureArguments(), "-g", ...ASSUMPTIONS, ...passes, file(from), ...out);
   optimise(OPTIMISATION, "linked.wat", "-S", "-o", file("optimised.wat"));
   const optimised = readFileSync(file("optimised.wat"), "utf8");
-  writeFileSync(file("shared.wat"), sharedLayout(bareArrays(optimised), shares));
+  writeFileSync(file("shared.wat"), shared(optimised));
   const out = product.names ? ["-o", file("linked.wasm")] : ["-S", "-o", file("again.wat")];
   optimise(OPTIMISATION_OF_SHARED, "shared.wat", ...out);
   if (!product.names) {
@@ -133,7 +133,7 @@ const OPTIMISATION = [
 ];
 
 /**
- * And again when arrays are bare (850) and classes share a layout (2,400). What joins an allocation with the values that are set
+ * And again when arrays are bare (850) and classes share layouts (2,500). What joins an allocation with the values that are set
  * next stays out of it: that would name all fields of all classes. `--minimize-rec-groups` (1,500): else the types are one group,
  * sorted by need, not by use.
  */
@@ -143,9 +143,16 @@ const OPTIMISATION_OF_SHARED = [
   "--minimize-rec-groups",
 ];
 
-/** Whether a class of ours shares its layout: not those that come and go with every delta that has metadata. */
-const shares = (id: string) =>
-  id.startsWith("$dev.deltavec.") && !/\.core\.json\.|\.filter\.Scalar|\.index\.Selection/.test(id);
+/** Classes of which objects come and go with deltas that have metadata, and with filters: they should be small. */
+const PASSING = /\.core\.json\.|\.filter\.Scalar|\.index\.Selection/;
+
+/** The optimised module with what `layout.ts` does to it. Few objects live of the classes that share the larger layout. */
+function shared(optimised: string): string {
+  const isOurs = (id: string) => id.startsWith("$dev.deltavec.");
+  const isLasting = (id: string) => isOurs(id) && !PASSING.test(id);
+  const large = sharedLayout(bareArrays(optimised), "$shared", isLasting);
+  return sharedLayout(large, "$passing", (id) => isOurs(id) && PASSING.test(id));
+}
 
 /** Bytes of static data, from the custom section in which TeaVM tells its loader. */
 function staticData(teavm: Uint8Array<ArrayBuffer>): number {

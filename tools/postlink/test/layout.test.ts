@@ -97,7 +97,7 @@ const CLASSES = `(module
             (call_indirect (type $g) (local.get $b) (i32.const 1))))))))`;
 
 test("classes with one layout do the same as with their own", () => {
-  const text = sharedLayout(CLASSES, (id) => id !== "$many");
+  const text = sharedLayout(CLASSES, "$shared", (id) => id !== "$many");
   assert.doesNotMatch(text, /\$[ab][ )]\(struct|struct\.\w+ \$[ab] /);
   for (const module of [CLASSES, text]) {
     const { run: result } = exportsOf(module);
@@ -107,13 +107,14 @@ test("classes with one layout do the same as with their own", () => {
 
 test("the shared type has as many fields of a kind as the class that has most", () => {
   const [, layout] =
-    /\(type \$shared (.*?)\(type /.exec(sharedLayout(CLASSES, (id) => id !== "$many")) ?? [];
+    /\(type \$shared (.*?)\(type /.exec(sharedLayout(CLASSES, "$shared", (id) => id !== "$many")) ??
+    [];
   assert.equal(layout?.match(/\(field /g)?.length, 5);
 });
 
 test("classes with heirs, those that are tested for and those that are named keep their types", () => {
   const test = "(func (param $a (ref null eq)) (result i32) (ref.test (ref $a) (local.get $a)))";
-  const text = sharedLayout(CLASSES.replace(/\)$/, `${test})`), (id) => id !== "$many");
+  const text = sharedLayout(CLASSES.replace(/\)$/, `${test})`), "$shared", (id) => id !== "$many");
   for (const id of ["a", "parent", "child", "many"]) {
     assert.match(text, new RegExp(`\\(type \\$${id} `));
   }
@@ -121,18 +122,18 @@ test("classes with heirs, those that are tested for and those that are named kee
 });
 
 test("functions of the same parameters and results have one type", () => {
-  const text = sharedLayout(CLASSES, () => true);
+  const text = sharedLayout(CLASSES, "$shared", () => true);
   assert.equal(text.match(/\(func \(param \(ref null \$shared\)\) \(result i32\)\)/g)?.length, 1);
 });
 
 test("without classes that share, a module stays as it is", () => {
   assert.equal(
-    sharedLayout(CLASSES, () => false),
+    sharedLayout(CLASSES, "$shared", () => false),
     CLASSES,
   );
 });
 
 test("a struct that holds functions is refused", () => {
   const text = `(module (type $f (func)) (type $s (struct (field $f (ref $f)))) (type $c (struct (field $x i32))))`;
-  assert.throws(() => sharedLayout(text, (id) => id === "$c"), FormatError);
+  assert.throws(() => sharedLayout(text, "$shared", (id) => id === "$c"), FormatError);
 });
