@@ -50,7 +50,6 @@ public final class DeltaVectorDB implements AutoCloseable {
 
   private final Gate gate = new Gate();
   private final Store store;
-  private final Database database;
   private final Repairs repairs;
   private final Following following;
   private final Changes changes;
@@ -61,13 +60,11 @@ public final class DeltaVectorDB implements AutoCloseable {
   private DeltaVectorDB(
       DatabaseOptions options, long memoryLimit, InstantSource clock, boolean idleRepair) {
     store = new Store(options, memoryLimit, clock);
-    database = store.database();
-    FrameDecoder decoder = new FrameDecoder(store.memory(), database.heap(), options.replica());
-    repairs = new Repairs(gate, database, idleRepair);
-    following = new Following(gate, store, decoder, repairs);
+    repairs = new Repairs(gate, store, idleRepair);
+    following = new Following(gate, store, repairs);
     changes = new Changes(store, following);
     searches = new Searches(gate, store);
-    past = new Past(store, decoder);
+    past = new Past(store);
     exchange = new Exchange(store, following);
   }
 
@@ -202,7 +199,7 @@ public final class DeltaVectorDB implements AutoCloseable {
   public int size() {
     gate.enter();
     try {
-      return database.size();
+      return store.database().size();
     } finally {
       gate.unlock();
     }
@@ -309,7 +306,7 @@ public final class DeltaVectorDB implements AutoCloseable {
     gate.enter();
     try {
       int bytes = store.putId(id);
-      return database.metadata(store.input(), bytes) ? store.metadata() : null;
+      return store.database().metadata(store.input(), bytes) ? store.metadata() : null;
     } finally {
       gate.unlock();
     }
@@ -320,10 +317,10 @@ public final class DeltaVectorDB implements AutoCloseable {
     gate.enter();
     try {
       SegmentMemory memory = store.memory();
-      List<String> ids = new ArrayList<>(database.size());
-      for (int slot = 0; slot >= 0; slot = database.next()) {
-        int n = database.ids(slot, IDS_PAGE);
-        int record = database.output();
+      List<String> ids = new ArrayList<>(store.database().size());
+      for (int slot = 0; slot >= 0; slot = store.database().next()) {
+        int n = store.database().ids(slot, IDS_PAGE);
+        int record = store.database().output();
         for (int end = record + n * Database.ID_BYTES; record != end; record += Database.ID_BYTES) {
           ids.add(store.text(memory.getInt(record), memory.getInt(record + 4)));
         }
@@ -428,7 +425,7 @@ public final class DeltaVectorDB implements AutoCloseable {
   public IndexReport checkIndex() {
     gate.enter();
     try {
-      database.check();
+      store.database().check();
       return IndexReport.of(store);
     } finally {
       gate.unlock();
@@ -619,7 +616,7 @@ public final class DeltaVectorDB implements AutoCloseable {
   public DeltaStats stats() {
     gate.enter();
     try {
-      database.stats();
+      store.database().stats();
       return DeltaStats.of(store);
     } finally {
       gate.unlock();
@@ -634,7 +631,7 @@ public final class DeltaVectorDB implements AutoCloseable {
   public String stateDigest() {
     gate.enter();
     try {
-      return HexFormat.of().toHexDigits(database.digest());
+      return HexFormat.of().toHexDigits(store.database().digest());
     } finally {
       gate.unlock();
     }
