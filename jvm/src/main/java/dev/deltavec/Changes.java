@@ -33,6 +33,7 @@ final class Changes {
     } catch (DeltaException e) {
       throw new DeltaException(e.code(), e.getMessage()); // a single delta has no index
     }
+    store.recorder().applied(frame, end - frame, 1, now);
     int record = store.database().output();
     String id = id(record);
     long first = following.took(1);
@@ -60,6 +61,7 @@ final class Changes {
       end = writer.write(end, batch[i], i);
     }
     store.database().apply(start, end - start, batch.length, now);
+    store.recorder().applied(start, end - start, batch.length, now);
     return applied(batch);
   }
 
@@ -86,12 +88,11 @@ final class Changes {
     DeltaId to = DeltaId.parse(deltaId);
     long now = store.now();
     int bytes = store.putId(id);
-    if (store
-            .database()
-            .rollBackTo(store.input(), bytes, to.time(), to.sequence(), to.replica(), now)
-        == 0) {
+    byte[] change = ChangeRecords.rollback(store.bytes(store.input(), bytes), to);
+    if (ChangeRecords.rollBack(store.database(), store.input(), bytes, to, now) == 0) {
       return List.of();
     }
+    store.recorder().rolledBack(change, now);
     String issued = id(store.database().output());
     following.tookLogged(1);
     return List.of(issued);

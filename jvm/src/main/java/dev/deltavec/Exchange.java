@@ -32,6 +32,10 @@ final class Exchange {
       buffer.release();
     }
     int record = store.database().output();
+    int merged = store.memory().getInt(record);
+    if (merged > 0) {
+      store.recorder().merged(stream, merged, now);
+    }
     return new MergeResult(
         store.memory().getInt(record),
         store.memory().getInt(record + 4),

@@ -35,6 +35,11 @@ final class Following {
     return position;
   }
 
+  /** Sets how many deltas have come in: the database is another than before. */
+  void startAt(long deltas) {
+    position = deltas;
+  }
+
   /** Returns whether anybody wants to be called. */
   boolean active() {
     return events.active();

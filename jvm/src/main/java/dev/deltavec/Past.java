@@ -16,6 +16,8 @@ final class Past {
   private static final int CHAIN_ALIVE = 24;
   private static final int COMPACTION_HORIZON = 24;
 
+  private static final byte[] NO_ID = {};
+
   private final Store store;
 
   Past(Store store) {
@@ -85,7 +87,9 @@ final class Past {
     long before =
         time != null ? millis(time) : maxBytes != null && what.keepLast() == 0 ? 0 : Long.MAX_VALUE;
     if (ids == null) {
-      store.database().compact(0, 0, before, what.keepLast(), maxBytes == null ? -1 : maxBytes);
+      long most = maxBytes == null ? -1 : maxBytes;
+      store.database().compact(0, 0, before, what.keepLast(), most);
+      store.recorder().compacted(ChangeRecords.compaction(before, most, what.keepLast(), NO_ID));
       return compaction();
     }
     store.requireHistory();
@@ -95,15 +99,18 @@ final class Past {
     store.database().compact(0, 0, 0, 0, -1); // nothing, for the bytes
     CompactionStats sum = compaction();
     for (String id : ids) {
-      compactOne(id, before, what.keepLast());
+      int bytes = compactOne(id, before, what.keepLast());
+      byte[] utf8 = store.bytes(store.input(), bytes);
+      store.recorder().compacted(ChangeRecords.compaction(before, -1, what.keepLast(), utf8));
       sum = sum(sum, compaction());
     }
     return sum;
   }
 
-  private void compactOne(String id, long before, int keepLast) {
+  private int compactOne(String id, long before, int keepLast) {
     int bytes = store.putId(id);
     store.database().compact(store.input(), bytes, before, keepLast, -1);
+    return bytes;
   }
 
   private CompactionStats compaction() {

@@ -23,9 +23,13 @@ import org.jspecify.annotations.Nullable;
  * <p>Only this knows the database for longer than a call, so another one can be put in its place.
  */
 final class Store {
+  // Output of the core's statistics; see docs/abi.md.
+  private static final int APPLIED = 56;
+
   private final long memoryLimit;
   private final InstantSource clock;
   private Core core;
+  private Recorder recorder = Recorder.NONE;
   private byte[] text = new byte[64];
 
   /** A database, and what belongs to its memory. */
@@ -108,6 +112,16 @@ final class Store {
     core.decoder.replica(number);
   }
 
+  /** Returns who is told of changes. */
+  Recorder recorder() {
+    return recorder;
+  }
+
+  /** Sets who is told of changes from now on. */
+  void recorder(Recorder told) {
+    recorder = told;
+  }
+
   /** Gives all memory back. */
   void close() {
     core.close();
@@ -121,6 +135,17 @@ final class Store {
           ErrorCode.INVALID_ARGUMENT, "the clock stands at " + now + " ms, not within 48 bits");
     }
     return now;
+  }
+
+  /**
+   * Returns how many deltas have come in, as far as that is known: without a history, local ones.
+   */
+  long arrived() {
+    if (core.options.history()) {
+      return core.database.arrived();
+    }
+    core.database.stats();
+    return whole(core.database.output() + APPLIED);
   }
 
   /** Fails without a history. */
