@@ -55,7 +55,9 @@ final class Durable implements Recorder {
         stored.putAll(ChangeRecords.options(open));
       }
       DatabaseOptions options =
-          StoredOptions.merge(stored, asked.options(), asked.replica(), directory.name());
+          id == null
+              ? StoredOptions.build(asked.options(), asked.replica())
+              : StoredOptions.merge(stored, asked.options(), asked.replica(), directory.name());
       store = new Store(options, asked.memoryLimit(), asked.clock());
       replay(store, found);
       // Deltas that a crash has taken may be known elsewhere: their numbers must not come again.
