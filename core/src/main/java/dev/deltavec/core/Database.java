@@ -868,6 +868,23 @@ public final class Database implements AutoCloseable {
     outputBytes = replica.writeSince(writer.versions(), seen, out);
   }
 
+  /** Returns the sequence of the last delta that this database has issued as the replica it is. */
+  public int sequence() {
+    requireOpen();
+    return writer.sequence();
+  }
+
+  /**
+   * Issues deltas under another replica from now on: a new one begins with sequence 1, a known one
+   * behind the last that it is known with.
+   *
+   * @param number the replica, 48 bits
+   */
+  public void replica(long number) {
+    requireOpen();
+    writer.replica(number);
+  }
+
   /** Returns the log, for checks. */
   DeltaLog log() {
     return requireHistory();

@@ -45,6 +45,8 @@ final class Writer implements Subjects {
   private final Buffer payload;
   private int payloadBytes = -1;
   private final Rice rice;
+  private long replica;
+  private int own;
   private int sequence;
   private long lastTime;
   private double applied;
@@ -72,7 +74,8 @@ final class Writer implements Subjects {
     dimensions = options.dimensions();
     grid = options.grid();
     versions = new Versions();
-    versions.meet(options.replica());
+    replica = options.replica();
+    own = versions.meet(replica);
     frame = new FrameReader(memory);
     journal = new Journal(image);
     indices = new Buffer(image.heap());
@@ -86,6 +89,22 @@ final class Writer implements Subjects {
 
   double applied() {
     return applied;
+  }
+
+  int sequence() {
+    return sequence;
+  }
+
+  /** Issues deltas under another replica from now on; {@link Database#replica} describes it. */
+  void replica(long number) {
+    replica = number;
+    own = versions.meet(number);
+    continueSequence();
+  }
+
+  private void continueSequence() {
+    int intervals = versions.intervals(own);
+    sequence = intervals == 0 ? 0 : versions.last(own, intervals - 1);
   }
 
   // ---------------------------------------------------------------- the local door
@@ -120,7 +139,7 @@ final class Writer implements Subjects {
     }
     commit();
     if (count > 0) {
-      versions.addRange(0, sequenceBefore + 1, sequence);
+      versions.addRange(own, sequenceBefore + 1, sequence);
     }
     applied += count;
   }
@@ -197,8 +216,7 @@ final class Writer implements Subjects {
     }
     if (log != null) {
       log.append(
-          subject,
-          log.write(frame, time, sequence, options.replica(), payload.address(), payloadBytes));
+          subject, log.write(frame, time, sequence, replica, payload.address(), payloadBytes));
       if (subject >= 0 && log.isCheckpointDue(subject, options.checkpointInterval())) {
         log.checkpoint(subject);
       }
@@ -223,7 +241,7 @@ final class Writer implements Subjects {
             && versions.count() > 1
             && subject != IdMap.ABSENT
             && log != null
-            && log.compare(image.head(subject), time, sequence + 1, options.replica()) > 0;
+            && log.compare(image.head(subject), time, sequence + 1, replica) > 0;
     if (given >= 0 && (time < newest || before)) {
       throw new DeltaException(
           ErrorCode.OUT_OF_ORDER,
@@ -580,12 +598,9 @@ final class Writer implements Subjects {
     }
     commit();
     lastTime = Math.max(lastTime, merge.newest());
-    int own = versions.intervals(0);
-    if (own > 0) {
-      // Deltas that this replica issued before it lost its memory came back: their numbers are
-      // taken.
-      sequence = versions.last(0, own - 1);
-    }
+    // Deltas that this replica issued before it lost its memory may have come back: their numbers
+    // are taken.
+    continueSequence();
   }
 
   @Override
