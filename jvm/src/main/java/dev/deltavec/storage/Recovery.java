@@ -157,6 +157,13 @@ public final class Recovery implements AutoCloseable {
       }
     }
     next = Math.max(next, expected);
+    if (next == 1) {
+      // It was interrupted while it was made; nobody has ever had it.
+      read.clear();
+      segments.forEach(segment -> removed.add(segment.name()));
+      cut = null;
+      id = null;
+    }
     sortOut();
   }
 
@@ -429,6 +436,13 @@ public final class Recovery implements AutoCloseable {
 
   private void keep(String name, MemorySegment bytes) throws IOException {
     try (StorageFile file = directory.open(name)) {
+      try (Arena before = Arena.ofShared()) {
+        MemorySegment known = file.contents(before);
+        if (known.byteSize() >= bytes.byteSize()
+            && bytes.mismatch(known.asSlice(0, bytes.byteSize())) < 0) {
+          return; // and the log was being cut when it was interrupted
+        }
+      }
       file.truncate(0);
       for (long at = 0; at < bytes.byteSize(); at += PART_BYTES) {
         long part = Math.min(PART_BYTES, bytes.byteSize() - at);
