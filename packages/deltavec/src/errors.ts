@@ -16,6 +16,10 @@
  * - `CLOSED`: the database was closed, refuses work after an internal fault, or `init` was not awaited.
  * - `UNSUPPORTED_PLATFORM`: the engine, or the page's security policy, lacks something deltavec needs.
  * - `DISCONNECTED`: a connection that deltas come by failed or was lost, and could not be made again.
+ * - `STORAGE_FAILED`: the storage of a durable database cannot be read or written; `cause` says why.
+ * - `QUOTA_EXCEEDED`: the platform gives the storage no more room.
+ * - `LOCKED`: another process or tab has the storage open.
+ * - `INTERRUPTED`: the tab that did the work went away meanwhile; whether the call took effect is not known.
  */
 export type DeltaErrorCode =
   | "INVALID_ARGUMENT"
@@ -32,7 +36,11 @@ export type DeltaErrorCode =
   | "UNSUPPORTED_VERSION"
   | "CLOSED"
   | "UNSUPPORTED_PLATFORM"
-  | "DISCONNECTED";
+  | "DISCONNECTED"
+  | "STORAGE_FAILED"
+  | "QUOTA_EXCEEDED"
+  | "LOCKED"
+  | "INTERRUPTED";
 
 /** What a {@link DeltaError} may carry besides code and message. */
 export interface DeltaErrorDetails {
@@ -85,6 +93,10 @@ const BY_NUMBER: readonly DeltaErrorCode[] = [
   "UNSUPPORTED_VERSION",
   "CLOSED",
   "UNSUPPORTED_PLATFORM",
+  "STORAGE_FAILED",
+  "QUOTA_EXCEEDED",
+  "LOCKED",
+  "INTERRUPTED",
 ];
 
 /** Returns the code of an error number of the module (1 or more), or undefined if there is none such. */
