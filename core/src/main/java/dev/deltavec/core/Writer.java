@@ -9,6 +9,7 @@ import dev.deltavec.core.history.Merge;
 import dev.deltavec.core.history.Rice;
 import dev.deltavec.core.history.Subjects;
 import dev.deltavec.core.history.Versions;
+import dev.deltavec.core.image.Changes;
 import dev.deltavec.core.image.Codes;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
@@ -19,6 +20,7 @@ import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
+import dev.deltavec.core.snapshot.Totals;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -39,14 +41,17 @@ final class Writer implements Subjects {
   private final FilterCache filters;
   private final @Nullable DeltaLog log;
   private Versions versions;
+  private long replica;
+
+  /** Index of the own replica in {@link #versions}. */
+  private int own;
+
   private final FrameReader frame;
   private final Journal journal;
   private final Buffer indices;
   private final Buffer payload;
   private int payloadBytes = -1;
   private final Rice rice;
-  private long replica;
-  private int own;
   private int sequence;
   private long lastTime;
   private double applied;
@@ -75,7 +80,7 @@ final class Writer implements Subjects {
     grid = options.grid();
     versions = new Versions();
     replica = options.replica();
-    own = versions.meet(replica);
+    versions.meet(replica);
     frame = new FrameReader(memory);
     journal = new Journal(image);
     indices = new Buffer(image.heap());
@@ -87,24 +92,48 @@ final class Writer implements Subjects {
     return versions;
   }
 
-  double applied() {
-    return applied;
-  }
-
   int sequence() {
     return sequence;
   }
 
-  /** Issues deltas under another replica from now on; {@link Database#replica} describes it. */
+  double applied() {
+    return applied;
+  }
+
+  /** Issues from now on under another replica's number. */
   void replica(long number) {
     replica = number;
     own = versions.meet(number);
-    continueSequence();
+    sequence = 0;
+    skipKnown();
   }
 
-  private void continueSequence() {
+  /**
+   * Deltas of the own replica may be here that it does not remember, as it lost its memory and they
+   * came back: their numbers are taken.
+   */
+  private void skipKnown() {
     int intervals = versions.intervals(own);
-    sequence = intervals == 0 ? 0 : versions.last(own, intervals - 1);
+    if (intervals > 0) {
+      sequence = versions.last(own, intervals - 1);
+    }
+  }
+
+  /** Tells what a snapshot keeps. */
+  void save(Totals totals) {
+    totals.sequence = sequence;
+    totals.replica = replica;
+    totals.lastTime = lastTime;
+    totals.applied = applied;
+    totals.versions = versions;
+  }
+
+  /** Goes on where a snapshot was taken. */
+  void restore(Totals totals) {
+    versions = totals.versions;
+    replica(totals.replica);
+    lastTime = totals.lastTime;
+    applied = totals.applied;
   }
 
   // ---------------------------------------------------------------- the local door
@@ -501,6 +530,10 @@ final class Writer implements Subjects {
     int grave = IdMap.ABSENT;
     if (log != null) {
       grave = image.bury(slot);
+      Changes changes = image.changes();
+      if (changes != null) {
+        changes.chain(grave);
+      }
       try {
         journal.deleting(slot);
       } catch (DeltaException e) {
@@ -598,9 +631,7 @@ final class Writer implements Subjects {
     }
     commit();
     lastTime = Math.max(lastTime, merge.newest());
-    // Deltas that this replica issued before it lost its memory may have come back: their numbers
-    // are taken.
-    continueSequence();
+    skipKnown();
   }
 
   @Override
