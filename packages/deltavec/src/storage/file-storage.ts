@@ -76,18 +76,21 @@ export class FileStorage implements Storage {
     const { files, path } = shared.node;
     const at = path.join(shared.directory, file);
     try {
-      let handle: NodeFile;
-      try {
-        handle = await files.open(at, "r+");
-      } catch (error) {
+      const handle = await files.open(at, "r+").catch(async (error) => {
         if (codeOf(error) !== "ENOENT") {
           throw error;
         }
-        handle = await files.open(at, "wx+");
+        const made = await files.open(at, "wx+");
         shared.renamed = true;
+        return made;
+      });
+      try {
+        const { size } = await handle.stat();
+        return new NodeStorageFile(shared, file, handle, size);
+      } catch (error) {
+        await handle.close();
+        throw error;
       }
-      const { size } = await handle.stat();
-      return new NodeStorageFile(shared, file, handle, size);
     } catch (cause) {
       throw failure(`${this.name}: ${file} cannot be opened`, cause);
     }
