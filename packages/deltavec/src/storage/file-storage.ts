@@ -47,10 +47,7 @@ export class FileStorage implements Storage {
   ): Promise<FileStorage> {
     const release = lock ?? (await lockDirectory(url, path));
     if (typeof release === "string") {
-      throw new DeltaError(
-        "LOCKED",
-        `${url} is in use by ${release}; if that is certainly not so, remove the file LOCK in it`,
-      );
+      throw new DeltaError("LOCKED", `${url} is in use by ${release}`);
     }
     const directory = toPath(here, url, path);
     return new FileStorage(
