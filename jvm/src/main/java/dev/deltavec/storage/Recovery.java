@@ -309,11 +309,6 @@ public final class Recovery implements AutoCloseable {
     }
   }
 
-  /** Returns how many records are behind the snapshot. */
-  public long records() {
-    return next - 1 - snapshotRecords();
-  }
-
   /** Gives out the records behind the snapshot, in order. */
   public void forEach(Consumer<LogRecord> reader) {
     for (LogScan segment : read) {
