@@ -118,7 +118,7 @@ final class Opening {
       if (snapshot.isEmpty()) {
         return wanted;
       }
-      try (Snapshots.Importer importer = store.importer()) {
+      try (Snapshots.Importer importer = store.importer(before, found.memoryBytes())) {
         for (MemorySegment stream : snapshot) {
           importer.feedAll(stream);
         }
@@ -169,7 +169,7 @@ final class Opening {
 
   /** Makes the same database with other options. */
   private static void migrate(Store store, DatabaseOptions options) {
-    try (Snapshots.Importer importer = store.importer(options);
+    try (Snapshots.Importer importer = store.importer(options, store.memory().physicalBytes());
         Arena arena = Arena.ofConfined()) {
       int all = Snapshots.INDEX | Snapshots.HISTORY;
       for (MemorySegment piece : Snapshots.copy(store.database(), store.memory(), all, arena)) {

@@ -368,6 +368,13 @@ public final class Recovery implements AutoCloseable {
     return read.stream().mapToLong(LogScan::end).sum();
   }
 
+  /** Returns about how many bytes of memory the state in the snapshot takes, rather too many. */
+  public long memoryBytes() {
+    long all = chain.stream().mapToLong(file -> file.stream().byteSize()).sum();
+    long base = chain.isEmpty() ? 0 : chain.getFirst().stream().byteSize();
+    return (base + all) / 4 * 3; // of what increments hold, about half replaces what was there
+  }
+
   /** Returns what is to be known of the snapshot to write the next one. */
   public SnapshotFiles files(StorageDirectory in, UUID database) {
     long base = chain.isEmpty() ? 0 : chain.getFirst().stream().byteSize();
