@@ -36,13 +36,12 @@ final class Store {
 
   /** A database, and what belongs to its memory. */
   private static final class Core {
-    private final DatabaseOptions options;
+    private DatabaseOptions options;
     private final SegmentMemory memory;
     private final Database database;
     private final Buffer input;
     private final FrameWriter writer;
     private final FrameDecoder decoder;
-    private long replica;
 
     /**
      * Takes over the memory.
@@ -55,9 +54,8 @@ final class Store {
       input = new Buffer(database.heap());
       input.reserve(0);
       options = database.options();
-      replica = options.replica();
       writer = new FrameWriter(memory, options.compression());
-      decoder = new FrameDecoder(memory, database.heap(), replica);
+      decoder = new FrameDecoder(memory, database.heap(), options.replica());
     }
 
     private void close() {
@@ -84,14 +82,13 @@ final class Store {
     }
   }
 
-  /** Begins to fill a database that may {@link #become} this one's; it has the same options. */
-  Snapshots.Importer importer() {
-    return new Snapshots.Importer(core.options, memoryLimit);
-  }
-
-  /** As {@link #importer()}, with other options. */
-  Snapshots.Importer importer(DatabaseOptions options) {
-    return new Snapshots.Importer(options, memoryLimit);
+  /**
+   * Begins to fill a database that may {@link #become} this one's.
+   *
+   * @param expected about how many bytes of memory it will take, 0 if that is not known
+   */
+  Snapshots.Importer importer(DatabaseOptions options, long expected) {
+    return new Snapshots.Importer(options, memoryLimit, expected);
   }
 
   /**
@@ -133,13 +130,13 @@ final class Store {
 
   /** Returns the number of the replica that deltas are issued under. */
   long replica() {
-    return core.replica;
+    return core.options.replica();
   }
 
   /** Issues deltas under another replica from now on. */
   void replica(long number) {
     core.database.replica(number);
-    core.replica = number;
+    core.options = StoredOptions.build(StoredOptions.of(core.options), number);
     core.decoder.replica(number);
   }
 
