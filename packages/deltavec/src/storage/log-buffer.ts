@@ -95,6 +95,11 @@ export class LogBuffer implements Recorder {
     this.#chunk = newChunk(FIRST_BYTES, segment);
   }
 
+  /** The segment that records are added to. */
+  get segment(): number {
+    return this.#chunk.segment;
+  }
+
   check(): void {
     if (this.failure !== undefined) {
       throw this.failure;
@@ -151,8 +156,8 @@ export class LogBuffer implements Recorder {
     }
   }
 
-  imported(sequence: number): void {
-    this.sequence = sequence;
+  imported(): void {
+    this.sequence = 0;
     this.#events.onImported();
   }
 
