@@ -25,11 +25,12 @@ function makeTables(): Int32Array {
  *
  * @param from - index of the first byte
  * @param to - index behind the last
+ * @param before - the CRC-32C of bytes that stand before these
  */
-export function crc32c(bytes: Uint8Array, from = 0, to: number = bytes.length): number {
+export function crc32c(bytes: Uint8Array, from = 0, to: number = bytes.length, before = 0): number {
   tables ??= makeTables();
   const table = tables;
-  let crc = -1;
+  let crc = ~before;
   let at = from;
   for (const last = to - 3; at < last; at += 4) {
     crc ^= bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
