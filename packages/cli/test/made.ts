@@ -70,14 +70,19 @@ export function changed(vectorId: string): VectorDelta {
   return { vectorId, operation };
 }
 
-/** A segment of a log: its parts, so that offsets are easy to tell. */
-export function segment(records: readonly Made[], first = 1, sequence = 0): Uint8Array[] {
+/** A segment of a log: its header and its records. */
+export function segment(
+  records: readonly Made[],
+  first = 1,
+  sequence = 0,
+  unsure = 0,
+): Uint8Array[] {
   let issued = sequence;
   return [
     writeSegmentHeader({ first, id: DATABASE, dimensions: 4 }),
     ...records.map(({ issued: more, ...rest }, i) => {
       issued += more;
-      return makeRecord({ ...rest, number: first + i, clock: CLOCK + i, sequence: issued });
+      return makeRecord({ ...rest, number: first + i, clock: CLOCK + i, sequence: issued, unsure });
     }),
   ];
 }

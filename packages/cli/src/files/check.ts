@@ -3,15 +3,19 @@ import {
   CLOSE,
   HEADER_BYTES,
   KINDS,
+  type LogRecord,
   parseName,
   readSnapshotHeader,
 } from "../../../deltavec/src/storage/log.ts";
+import type { SegmentReport } from "../../../deltavec/src/storage/log-reader.ts";
+import type { Segment as LogSegment } from "../../../deltavec/src/storage/survey.ts";
 import { messageOf } from "../errors.ts";
 import { whole } from "../terminal.ts";
 import { readCursor } from "./cursors.ts";
 import { cutFrames, FrameDecoder } from "./frames.ts";
 import {
   type BadPlace,
+  goodRecordBehind,
   holdsFrames,
   misfit,
   type PlacedRecord,
@@ -55,21 +59,18 @@ export interface Checked {
   readonly torn?: Torn;
   /** The database's number, 32 hexadecimal digits. */
   readonly database?: string;
-  readonly log?: {
-    /** Number of the first record that it is for. */
-    readonly first: number;
-    /** Number of the last good record; `first - 1` if there is none. */
-    readonly last: number;
-    /** Own sequence behind it. */
-    readonly sequence: number;
-    /** Whether something is wrong before records that are good. */
-    readonly broken: boolean;
-  };
+  /** Of a log: what recovery goes by. */
+  readonly segment?: LogSegment;
+  /** Of a snapshot file whose header is good. */
   readonly snapshot?: {
     /** Records that it holds the state after. */
     readonly records: number;
     /** Records of the file that it builds on. */
     readonly builtOn: number | undefined;
+    /** Whether a database can be made of it: all is good but, perhaps, the index. */
+    readonly usable: boolean;
+    /** Whether the index is damaged. */
+    readonly index: boolean;
   };
 }
 
@@ -154,27 +155,22 @@ function range(first: number, last: number): string {
 }
 
 function checkLog(source: FileSource): Checked {
+  const named = parseName(source.name)?.number;
   let segment: Segment;
-  const named = parseName(source.name);
   try {
     segment = new Segment(source);
+    const { first } = segment.header;
+    if (named !== undefined && named !== first) {
+      throw new Damage(8, `its name says that record ${named} is the first, its header ${first}`);
+    }
   } catch (error) {
-    const { at, message } = error as Damage;
-    return {
-      ...result(source, "log", "log segment", [], []),
-      ...(source.size < HEADER_BYTES || allZero(source)
-        ? { torn: { at: 0, bytes: source.size, why: message } }
-        : { damage: [place(at, message)] }),
-      ...(named && {
-        log: { first: named.number, last: named.number - 1, sequence: 0, broken: true },
-      }),
-    };
+    if (!(error instanceof Damage)) {
+      throw error;
+    }
+    return checkHeadless(source, named, error);
   }
   const { header } = segment;
   const damage: string[] = [];
-  if (named !== undefined && named.number !== header.first) {
-    damage.push(place(8, `its name says record ${named.number}, its header ${header.first}`));
-  }
   const tally = new LogTally(source, header.dimensions, damage);
   const records = segment.records();
   let step = records.next();
@@ -191,17 +187,51 @@ function checkLog(source: FileSource): Checked {
   } else if (bad !== undefined) {
     torn = { at: bad.at, bytes: source.size - bad.at, why: bad.why };
   }
-  const last = tally.last?.number ?? header.first - 1;
+  const { last, opens } = tally;
+  const report: SegmentReport = {
+    header,
+    last: last?.number,
+    sequence: last?.sequence ?? 0,
+    lastKind: last?.kind ?? 0,
+    end: last?.to ?? HEADER_BYTES,
+    size: source.size,
+    bad: bad && { offset: bad.at, why: bad.why },
+    behind: bad?.behind?.number,
+    opens,
+  };
   return {
     ...result(source, "log", "log segment, version 1", tally.facts(header.first), damage),
     ...(torn && { torn }),
     database: hex(header.id),
-    log: {
-      first: header.first,
-      last,
-      sequence: tally.last?.sequence ?? 0,
-      broken: bad?.behind !== undefined,
-    },
+    segment: { name: source.name, first: header.first, report },
+  };
+}
+
+/** Checks a log whose header is not good. */
+function checkHeadless(
+  source: FileSource,
+  named: number | undefined,
+  { at, message }: Damage,
+): Checked {
+  const { name, size } = source;
+  const behind = goodRecordBehind(source, 0, named ?? 1);
+  const torn = behind === undefined && (size < HEADER_BYTES || allZero(source));
+  const more = behind && `; record ${behind.number}, at byte ${whole(behind.at)}, is good`;
+  const report: SegmentReport = {
+    header: undefined,
+    last: undefined,
+    sequence: 0,
+    lastKind: 0,
+    end: 0,
+    size,
+    bad: { offset: 0, why: message },
+    behind: behind?.number,
+    opens: [],
+  };
+  return {
+    ...result(source, "log", "log segment", [], torn ? [] : [place(at, `${message}${more ?? ""}`)]),
+    ...(torn && { torn: { at: 0, bytes: size, why: message } }),
+    ...(named !== undefined && { segment: { name, first: named, report } }),
   };
 }
 
@@ -217,6 +247,8 @@ function allZero(source: FileSource): boolean {
 /** Adds up what the records of a log hold. */
 class LogTally {
   last: PlacedRecord | undefined;
+  /** The OPEN records, without what they hold. */
+  readonly opens: LogRecord[] = [];
   readonly #source: FileSource;
   readonly #dimensions: number;
   readonly #damage: string[];
@@ -245,6 +277,7 @@ class LogTally {
         if (content.kind === "open") {
           this.#replica = content.replica;
           this.#replicas++;
+          this.opens.push({ ...record, payload: new Uint8Array(0) });
         }
       }
     } catch (error) {
@@ -323,6 +356,7 @@ function checkSnapshot(source: FileSource, kind: "snapshot" | "stream"): Checked
   const damage: string[] = [];
   let header: ReturnType<typeof readSnapshotHeader> | undefined;
   const facts: [string, string][] = [];
+  let misnamed = false;
   if (kind === "snapshot") {
     try {
       header = readSnapshotHeader(source.read(0, HEADER_BYTES));
@@ -333,6 +367,7 @@ function checkSnapshot(source: FileSource, kind: "snapshot" | "stream"): Checked
     if (header !== undefined && named !== undefined) {
       const wanted = header.builtOn === undefined ? "snapshot" : "increment";
       if (named.number !== header.records || named.kind !== wanted) {
+        misnamed = true;
         damage.push(
           place(
             8,
@@ -355,7 +390,11 @@ function checkSnapshot(source: FileSource, kind: "snapshot" | "stream"): Checked
   let sections = 0;
   const kinds = new Map<number, number>();
   const from = kind === "stream" ? 0 : HEADER_BYTES;
-  for (const section of readSections(source, from, ({ at, why, unfinished }) => {
+  let fatal = false;
+  let index = false;
+  for (const section of readSections(source, from, ({ at, why, unfinished, ofIndex }) => {
+    index ||= ofIndex;
+    fatal ||= !ofIndex;
     if (unfinished) {
       torn = { at, bytes: source.size - at, why };
     } else {
@@ -376,11 +415,13 @@ function checkSnapshot(source: FileSource, kind: "snapshot" | "stream"): Checked
         sectionCounts(section, head);
       }
     } catch (error) {
+      fatal = true;
       complain(damage, place(section.at, messageOf(error)));
     }
   }
   if (ends === 0 && torn === undefined && damage.length === 0) {
     torn = { at: source.size, bytes: 0, why: "the end is missing" };
+    fatal = true;
   }
   const list = Array.from(kinds, ([k, count]) => `${whole(count)} ${sectionName(k)}`).join(", ");
   facts.push(["sections", `${whole(sections)} good${list === "" ? "" : ` (${list})`}`]);
@@ -394,7 +435,12 @@ function checkSnapshot(source: FileSource, kind: "snapshot" | "stream"): Checked
     ...(torn && { torn }),
     ...(header && {
       database: hex(header.id),
-      snapshot: { records: header.records, builtOn: header.builtOn },
+      snapshot: {
+        records: header.records,
+        builtOn: header.builtOn,
+        usable: !fatal && !misnamed,
+        index,
+      },
     }),
   };
 }

@@ -1,6 +1,12 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fileName, parseName } from "../../../deltavec/src/storage/log.ts";
+import { parseName } from "../../../deltavec/src/storage/log.ts";
+import {
+  candidates,
+  describeDamage,
+  openAt,
+  type SnapshotFile,
+} from "../../../deltavec/src/storage/survey.ts";
 import { whole } from "../terminal.ts";
 import { type Checked, checkFile } from "./check.ts";
 import { FileSource } from "./source.ts";
@@ -89,97 +95,68 @@ function lockText(path: string): string | undefined {
   return "a lock of nobody";
 }
 
-/** Whether a snapshot is whole. */
-function isWhole({ damage, torn }: Checked): boolean {
-  return damage.length === 0 && torn === undefined;
-}
-
-/** Finds out what opening a database with these files comes to (docs/format.md). */
+/** Finds out what opening a database with these files comes to, as opening does. */
 export function planRecovery(files: readonly Checked[]): Recovery {
-  const databases = new Set(files.flatMap(({ database }) => database ?? []));
-  if (databases.size > 1) {
-    return {
-      possible: false,
-      lines: [`files of ${databases.size} databases: ${Array.from(databases).join(", ")}`],
-    };
+  const segments = files.flatMap(({ segment }) => segment ?? []).sort((a, b) => a.first - b.first);
+  const ids = new Set(
+    files.flatMap(({ segment, database }) => (segment && database ? [database] : [])),
+  );
+  if (ids.size > 1) {
+    return { possible: false, lines: ["the logs of several databases are mixed up"] };
   }
-  const snapshots = files.filter(({ kind }) => kind === "snapshot");
-  const logs = files
-    .filter(({ log }) => log !== undefined)
-    .map((file) => ({ ...file, log: file.log! }))
-    .sort((a, b) => a.log.first - b.log.first);
   if (files.length === 0) {
     return { possible: true, lines: ["nothing is there: a new database"] };
   }
   const lines: string[] = [];
-  for (const file of snapshots.filter((snapshot) => !isWhole(snapshot))) {
+  const snapshots: SnapshotFile[] = [];
+  const [id] = ids;
+  for (const { name, kind, database, snapshot, torn } of files) {
+    if (kind !== "snapshot") {
+      continue;
+    }
+    if (snapshot?.usable && (id === undefined || database === id)) {
+      snapshots.push({ name, records: snapshot.records, builtOn: snapshot.builtOn });
+    } else {
+      lines.push(`passes over ${name}: ${torn === undefined ? "damaged" : "not finished"}`);
+    }
+  }
+  const all = candidates({ segments, snapshots, bad: [], id: undefined });
+  const best = all.find(({ chain }) => chain.damage === undefined);
+  if (best === undefined) {
+    // The one that goes farthest, as with `recover`.
+    const [far] = all.sort((a, b) => b.chain.last - a.chain.last);
     lines.push(
-      `passes over ${file.name}, which is ${file.damage.length > 0 ? "damaged" : "not finished"}`,
+      far?.chain.damage === undefined
+        ? `no good snapshot, and ${segments[0] === undefined ? "no log" : `the log begins with ${segments[0].name}`}`
+        : describeDamage(far.chain.damage),
     );
+    return { possible: false, lines };
   }
-
-  let contained = 0;
-  const base = snapshots
-    .filter((file) => isWhole(file) && file.snapshot?.builtOn === undefined)
-    .sort((a, b) => b.snapshot!.records - a.snapshot!.records)[0];
-  if (base !== undefined) {
-    contained = base.snapshot!.records;
-    lines.push(`reads ${base.name}`);
-    for (;;) {
-      const next = snapshots
-        .filter((file) => isWhole(file) && file.snapshot?.builtOn === contained)
-        .filter((file) => file.snapshot!.records > contained)
-        .sort((a, b) => b.snapshot!.records - a.snapshot!.records)[0];
-      if (next === undefined) {
-        break;
-      }
-      contained = next.snapshot!.records;
-      lines.push(`reads ${next.name}`);
-    }
+  const { files: begun, records, chain } = best;
+  for (const { name } of begun) {
+    const broken = files.some((file) => file.name === name && file.snapshot?.index);
+    lines.push(`reads ${name}${broken ? ", builds its index anew" : ""}`);
   }
-
-  const fail = (why: string): Recovery => ({ possible: false, lines: [...lines, why] });
-  let next = contained + 1;
-  let sequence: number | undefined;
-  const good = (): string =>
-    `the last good record is ${whole(next - 1)}${sequence === undefined ? "" : `, sequence ${whole(sequence)}`}`;
-  const relevant = logs.filter((_, i) => {
-    const behind = logs[i + 1];
-    return behind === undefined || behind.log.first > next;
-  });
-  if (relevant.length === 0) {
-    return base === undefined
-      ? fail("there is no good snapshot, and no log")
-      : fail(`the log is missing: ${fileName("log", next)} or one before`);
+  if (openAt(chain.segments, records) === undefined) {
+    return { possible: false, lines: [...lines, "the log names no options"] };
   }
-  const from = next;
-  for (const [i, { name, log, torn, damage }] of relevant.entries()) {
-    if (log.first > next) {
-      const missing = `${whole(next)} to ${whole(log.first - 1)}`;
-      return fail(
-        base === undefined && i === 0
-          ? `there is no good snapshot, and the log begins with record ${whole(log.first)}`
-          : `records ${missing} are missing: the log goes on with ${name}; ${good()}`,
-      );
-    }
-    if (log.last >= next) {
-      next = log.last + 1;
-      sequence = log.sequence;
-    }
-    const newest = i === relevant.length - 1;
-    if (damage.length > 0 || (torn !== undefined && !newest)) {
-      return fail(`${name} is damaged; ${good()}`);
-    }
-    if (torn !== undefined) {
-      lines.push(
-        `cuts a torn tail of ${counted(torn.bytes, "byte")} from byte ${whole(torn.at)} of ${name}`,
-      );
-    }
+  const refused = files.find(
+    ({ name, damage }) => damage.length > 0 && chain.segments.some((used) => used.name === name),
+  );
+  if (refused !== undefined) {
+    lines.push(`cannot do again all records of ${refused.name}`);
+    return { possible: false, lines };
   }
   lines.push(
-    next > from
-      ? `replays records ${whole(from)} to ${whole(next - 1)}${sequence === undefined ? "" : `, to sequence ${whole(sequence)}`}`
-      : `has no records to replay behind ${whole(contained)}`,
+    chain.last > records
+      ? `replays records ${whole(records + 1)} to ${whole(chain.last)}, to sequence ${whole(chain.sequence)}`
+      : `has no records to replay behind ${whole(records)}`,
   );
+  if (chain.cutBytes > 0) {
+    lines.push(
+      `cuts a torn tail of ${counted(chain.cutBytes, "byte")} off ${chain.segments.at(-1)!.name}`,
+    );
+  }
+  lines.push(chain.closed ? "the database was closed" : "the database was not closed, or is open");
   return { possible: true, lines };
 }

@@ -39,6 +39,8 @@ export interface PlacedRecord {
   readonly clock: number;
   /** Of the own replica, behind it. */
   readonly sequence: number;
+  /** How many records right before it were not known to be on disk when it was written. */
+  readonly unsure: number;
   /** Index of the payload's first byte. */
   readonly from: number;
   /** Index behind its last. */
@@ -49,7 +51,7 @@ export interface PlacedRecord {
 export interface BadPlace {
   readonly at: number;
   readonly why: string;
-  /** A good record of a higher number that stands behind it. */
+  /** A good record behind it that was written when it was on disk. */
   readonly behind?: { readonly at: number; readonly number: number };
 }
 
@@ -117,6 +119,7 @@ function recordAt(source: FileSource, at: number, number: number): PlacedRecord 
     count: view.getUint32(20, true),
     clock: view.getFloat64(24, true),
     sequence: view.getUint32(32, true),
+    unsure: view.getUint32(36, true),
     from: at + RECORD_BYTES,
     to: at + length,
   };
@@ -132,14 +135,18 @@ function sum(source: FileSource, from: number, to: number): number {
   return crc;
 }
 
-/** Looks for a good record behind a bad place, at any offset. Its number is at most as far ahead as there is room for. */
-function goodRecordBehind(
+/**
+ * Looks for a good record behind a bad place, at any offset, that was written when the bad one was on disk.
+ *
+ * @param missing - number of the record that should be at the bad place
+ */
+export function goodRecordBehind(
   source: FileSource,
   from: number,
-  least: number,
+  missing: number,
 ): { at: number; number: number } | undefined {
   const { size } = source;
-  const most = least + size / RECORD_BYTES;
+  const most = missing + size / RECORD_BYTES;
   let patience = PATIENCE * size + STEP;
   for (let start = from; start + RECORD_BYTES <= size; start += STEP) {
     const bytes = source.read(start, STEP + RECORD_BYTES - 1).slice();
@@ -147,13 +154,14 @@ function goodRecordBehind(
     for (let i = 0; i < STEP && i + RECORD_BYTES <= bytes.length; i++) {
       // The kind is 1 to 6 and three zeroes follow it: nearly all places fail here.
       const kind = bytes[i + 16]!;
-      if (kind < OPEN || kind > CLOSE || bytes[i + 17] !== 0 || bytes[i + 36] !== 0) {
+      if (kind < OPEN || kind > CLOSE || bytes[i + 17] !== 0) {
         continue;
       }
       const at = start + i;
       const length = recordLength(view, i);
       const number = recordNumber(view, i);
-      if (length === undefined || number < least || number > most || at + length > size) {
+      const proves = number - 1 - view.getUint32(i + 36, true) >= missing;
+      if (length === undefined || !proves || number > most || at + length > size) {
         continue;
       }
       patience -= length;

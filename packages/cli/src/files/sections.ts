@@ -85,6 +85,8 @@ export interface SectionDamage {
   readonly why: string;
   /** Whether the bytes just end before the stream does. */
   readonly unfinished: boolean;
+  /** Whether it is a section of the index, which can be built anew. */
+  readonly ofIndex: boolean;
 }
 
 /**
@@ -101,8 +103,8 @@ export function* readSections(
   let before = 0;
   let sums = 0;
   let at = from;
-  const say = (why: string, where = at, unfinished = false): void =>
-    onDamage({ at: where, why, unfinished });
+  const say = (why: string, where = at, unfinished = false, ofIndex = false): void =>
+    onDamage({ at: where, why, unfinished, ofIndex });
   while (at < source.size) {
     const header = source.read(at, HEADER).slice();
     const left = source.size - at;
@@ -128,7 +130,9 @@ export function* readSections(
     const payload = source.read(at + HEADER, length);
     const sum = view.getUint32(12, true);
     if (crc32c(payload, 0, length, crc32c(header, 4, 12)) !== sum) {
-      say(`the checksum of section ${before + 1} (${sectionName(kind)}) does not fit`);
+      const ofIndex = kind === GRAPH || kind === NODES;
+      const what = `the checksum of section ${before + 1} (${sectionName(kind)}) does not fit`;
+      say(what, at, false, ofIndex);
     } else {
       if ((before === 0) !== (kind === HEAD)) {
         say(before === 0 ? "the first section is no head" : "a head stands behind other sections");
