@@ -98,6 +98,15 @@ export function section(kind: number, payload: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** The head of a snapshot without vectors. */
+export function head(): Uint8Array {
+  const payload = new Uint8Array(88);
+  const view = new DataView(payload.buffer);
+  view.setUint32(0, 1, true);
+  view.setUint32(8, 4, true);
+  return payload;
+}
+
 /** The last section behind others. */
 export function end(sections: readonly Uint8Array[]): Uint8Array {
   const payload = new Uint8Array(8);
