@@ -17,7 +17,9 @@ import {
 } from "./logs.ts";
 import {
   HEAD,
+  isOfHistory,
   isOfVectors,
+  readChains,
   readHead,
   readSections,
   readVectors,
@@ -266,6 +268,8 @@ class Dumper {
           this.#show(sectionLine(section, head));
         } else if (isOfVectors(section) && head !== undefined) {
           this.#vectors(section, head);
+        } else if (isOfHistory(section) && head !== undefined) {
+          this.#chains(section, head);
         }
       } catch (error) {
         if (!(error instanceof Damage)) {
@@ -297,6 +301,16 @@ class Dumper {
             ...(metadata === undefined ? [] : [brief(metadata, JSON_WIDTH)]),
           ].join("  "),
         });
+      }
+    }
+  }
+
+  #chains(section: Section, head: SnapshotHead): void {
+    for (const { deltas } of readChains(section, head)) {
+      for (const frame of deltas) {
+        if (this.#isWanted(frame.vectorId)) {
+          this.#show(delta(frame, { kind: "history" }, ["history".padStart(6)], {}));
+        }
       }
     }
   }

@@ -92,6 +92,8 @@ export function* cutFrames(source: FileSource, from: number, to: number): Genera
 export type Door =
   /** Local frames, not sealed: what a log keeps of calls. */
   | "local"
+  /** Identified frames, sealed or not: what history keeps. */
+  | "history"
   /** Sealed frames of any form: what leaves a program. */
   | "stream";
 
@@ -129,7 +131,7 @@ export class FrameDecoder {
     const sealed = (kind & SEALED) !== 0;
     this.#checkSum(sealed);
     if ((kind & OPERATION_MASK) === START) {
-      if (this.#door === "local" || kind !== SEALED || bytes.length !== HEADER_BYTES) {
+      if (this.#door !== "stream" || kind !== SEALED || bytes.length !== HEADER_BYTES) {
         throw new Damage(at, `a frame with unknown operation or flags: ${kind}`);
       }
       this.#begin();
@@ -144,6 +146,9 @@ export class FrameDecoder {
     const identified = (kind & IDENTIFIED) !== 0;
     if (this.#door === "local" && (identified || sealed || (kind & GRID) !== 0)) {
       throw new Damage(at, `no local frame: operation and flags ${kind}`);
+    }
+    if (this.#door === "history" && (kind & LINKED) !== IDENTIFIED) {
+      throw new Damage(at, `no frame of history: operation and flags ${kind}`);
     }
     const form = !identified ? "local" : (kind & TIMED) !== 0 ? "linked" : "identified";
     const whose = form === "linked" ? this.#links() : this.#plain(identified, (kind & TIMED) !== 0);
@@ -167,6 +172,10 @@ export class FrameDecoder {
   }
 
   #checkSum(sealed: boolean): void {
+    const length = this.#view.getUint32(0, true);
+    if (length !== ((VERSION << 24) | this.#bytes.length)) {
+      throw new Damage(this.#base, "the length or the version of a frame does not fit");
+    }
     const found = this.#view.getUint32(4, true);
     if (found !== (sealed ? crc32c(this.#bytes, 8) : 0)) {
       throw new Damage(this.#base, "the checksum of a frame does not fit");

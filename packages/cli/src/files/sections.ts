@@ -1,6 +1,8 @@
 import { crc32c } from "../../../deltavec/src/crc32c.ts";
+import { whole } from "../terminal.ts";
+import { FrameDecoder, type ReadFrame } from "./frames.ts";
 import { areZero, Damage, type FileSource, getUint53, viewOf } from "./source.ts";
-import { replicaText } from "./text.ts";
+import { counted, replicaText } from "./text.ts";
 
 /** Bytes of a section before its payload. */
 const HEADER = 16;
@@ -11,6 +13,14 @@ const VERSION = 1;
 const HEAD_BYTES = 88;
 const VECTOR_BYTES = 24;
 const CHAIN_BYTES = 16;
+/** What stands in place of the number of a delta's arrival. */
+const CHECKPOINT = 0xffff_ffff;
+/** Bytes of a checkpoint before its values. */
+const CHECKPOINT_BYTES = 32;
+/** Bytes of the shortest frame. */
+const FRAME_BYTES = 9;
+/** Bytes of a node before its links. */
+const NODE_BYTES = 16;
 
 /** Kinds of sections (docs/format.md). */
 export const HEAD = 1;
@@ -206,11 +216,6 @@ export function readHead({ payload, at }: Section): SnapshotHead {
   };
 }
 
-/** What a section holds, in words; undefined where that says nothing. */
-export interface SectionCounts {
-  readonly counts: string;
-}
-
 /** Bytes of a vector's values in a snapshot. */
 function rowBytes(head: SnapshotHead): number {
   const { dimensions, quantization, keepFloats } = head;
@@ -261,13 +266,86 @@ export function* readVectors(section: Section, head: SnapshotHead): Generator<Sn
   }
 }
 
-/** What a kind of sections holds, by how many of it: as far as that can be told without all of the format. */
+/** A chain of history in a snapshot. */
+export interface SnapshotChain {
+  readonly deltas: readonly ReadFrame[];
+  readonly checkpoints: number;
+}
+
+/**
+ * Reads the chains of a section.
+ *
+ * @throws Damage
+ */
+export function* readChains(section: Section, head: SnapshotHead): Generator<SnapshotChain> {
+  const { payload } = section;
+  const view = viewOf(payload);
+  const decoder = new FrameDecoder("history");
+  let at = 0;
+  const take = (bytes: number): number => {
+    if (bytes > payload.length - at) {
+      throw new Damage(section.at, "a chain of history is cut off");
+    }
+    at += bytes;
+    return at - bytes;
+  };
+  while (at < payload.length) {
+    const start = take(CHAIN_BYTES);
+    take(view.getUint32(start + 12, true));
+    const deltas: ReadFrame[] = [];
+    let checkpoints = 0;
+    for (let left = view.getUint32(start + 8, true); left > 0; left--) {
+      const entry = take(4);
+      if (view.getUint32(entry, true) === CHECKPOINT) {
+        take(CHECKPOINT_BYTES - 4);
+        take(view.getUint32(entry + 4, true) === 0 ? 0 : 4 * head.dimensions);
+        take(view.getUint32(entry + 8, true));
+        checkpoints++;
+      } else {
+        const from = take(FRAME_BYTES);
+        const length = view.getUint32(from, true) & 0xff_ffff;
+        take(Math.max(length - FRAME_BYTES, 0));
+        const bytes = payload.subarray(from, at);
+        deltas.push(decoder.decode({ at: section.at, bytes }));
+      }
+    }
+    yield { deltas, checkpoints };
+  }
+}
+
+/**
+ * Counts the nodes of a section.
+ *
+ * @throws Damage
+ */
+function countNodes({ payload, at: place }: Section): number {
+  const view = viewOf(payload);
+  let count = 0;
+  for (let at = 0; at < payload.length; count++) {
+    const links = at + NODE_BYTES;
+    let end = links + 4 * (payload[at + 4] ?? 0);
+    for (let level = payload[at + 5] ?? 0; level > 0 && end + 4 <= payload.length; level--) {
+      end += 4 + 4 * view.getUint32(end, true);
+    }
+    if (links > payload.length || end > payload.length) {
+      throw new Damage(place, "a node is cut off");
+    }
+    at = end;
+  }
+  return count;
+}
+
+/**
+ * What a section holds, by how many of it, in words.
+ *
+ * @param head - of the same stream, if it is good
+ * @throws Damage
+ */
 export function sectionCounts(section: Section, head: SnapshotHead | undefined): string {
-  const { kind, payload } = section;
   if (head === undefined) {
     return "";
   }
-  switch (kind) {
+  switch (section.kind) {
     case VECTORS: {
       let live = 0;
       let gone = 0;
@@ -278,10 +356,22 @@ export function sectionCounts(section: Section, head: SnapshotHead | undefined):
           live++;
         }
       }
-      return `${live} vectors${gone > 0 ? `, ${gone} gone` : ""}`;
+      return `${counted(live, "vector")}${gone > 0 ? `, ${whole(gone)} moved or gone` : ""}`;
     }
-    case CHAINS:
-      return payload.length < CHAIN_BYTES ? "" : "history";
+    case CHAINS: {
+      let chains = 0;
+      let deltas = 0;
+      let checkpoints = 0;
+      for (const chain of readChains(section, head)) {
+        chains++;
+        deltas += chain.deltas.length;
+        checkpoints += chain.checkpoints;
+      }
+      const parts = [counted(chains, "chain"), counted(deltas, "delta")];
+      return [...parts, counted(checkpoints, "checkpoint")].join(", ");
+    }
+    case NODES:
+      return counted(countNodes(section), "node");
     default:
       return "";
   }
@@ -290,4 +380,9 @@ export function sectionCounts(section: Section, head: SnapshotHead | undefined):
 /** Whether a section holds vectors. */
 export function isOfVectors({ kind }: Section): boolean {
   return kind === VECTORS;
+}
+
+/** Whether a section holds history. */
+export function isOfHistory({ kind }: Section): boolean {
+  return kind === CHAINS;
 }
