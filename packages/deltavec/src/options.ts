@@ -146,11 +146,16 @@ function record<T>(name: string, value: T): T {
   return value;
 }
 
+/** Draws a replica's number. */
+export function newReplica(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}
+
 function replica(given: string | undefined): string {
   if (given === undefined) {
-    return Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) =>
-      byte.toString(16).padStart(2, "0"),
-    ).join("");
+    return newReplica();
   }
   if (typeof given !== "string" || !/^[0-9a-f]{12}$/i.test(given)) {
     throw invalid(`option replicaId must be 12 hexadecimal digits, not ${describe(given)}`);

@@ -884,16 +884,28 @@ public final class Database implements AutoCloseable {
    * must not change meanwhile.
    *
    * @param flags the sum of {@link SnapshotWriter}'s
+   * @return with {@link SnapshotWriter#SIZE} how many bytes it will have, else 0
    * @throws DeltaException {@code INVALID_ARGUMENT} for an increment to nothing
    */
-  public void exportBegin(int flags) {
+  public long exportBegin(int flags) {
     requireOpen();
+    long size = 0;
+    if ((flags & SnapshotWriter.SIZE) != 0) {
+      SnapshotWriter dry = newSnapshot(flags);
+      for (int bytes = dry.next(); bytes > 0; bytes = dry.next()) {
+        size += bytes;
+      }
+    }
+    exporting = newSnapshot(flags & ~SnapshotWriter.SIZE);
+    return size;
+  }
+
+  private SnapshotWriter newSnapshot(int flags) {
     Totals totals = new Totals();
     writer.save(totals);
     totals.nextCompaction = nextCompaction;
-    exporting =
-        new SnapshotWriter(
-            options, image, kernels, new GraphArchive(image, index), log, totals, flags, out);
+    return new SnapshotWriter(
+        options, image, kernels, new GraphArchive(image, index), log, totals, flags, out);
   }
 
   /**

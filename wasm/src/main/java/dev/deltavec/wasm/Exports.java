@@ -674,8 +674,8 @@ public final class Exports {
   @Export(name = "dv_export")
   public static int export(int handle, int flags) {
     try {
-      database(handle).exportBegin(flags);
-      return 0;
+      long bytes = database(handle).exportBegin(flags);
+      return bytes == (int) bytes ? (int) bytes : 0;
     } catch (Throwable e) {
       return failed(e);
     }
@@ -760,13 +760,14 @@ public final class Exports {
    * @param handle what {@link #open} gave
    * @param low the number's low 32 bits
    * @param high and high 16 bits
-   * @return 0, or an error: CLOSED
+   * @return 1 if the database knows deltas of that replica, else 0, or an error: CLOSED
    */
   @Export(name = "dv_replica")
   public static int replica(int handle, int low, int high) {
     try {
-      database(handle).replica(time(low, high));
-      return 0;
+      Database database = database(handle);
+      database.replica(time(low, high));
+      return database.sequence() == 0 ? 0 : 1;
     } catch (Throwable e) {
       return failed(e);
     }

@@ -32,6 +32,9 @@ public final class SnapshotWriter {
   /** Flag: the next increment begins here. */
   public static final int MARK = 8;
 
+  /** Flag, with none of the two above: sections are not filled, and of use for their sizes only. */
+  public static final int SIZE = 16;
+
   /** Sections are about so long; a longer record has one of its own. */
   private static final int TARGET = 1 << 18;
 
@@ -45,6 +48,10 @@ public final class SnapshotWriter {
   private final int flags;
   private final @Nullable Changes changes;
   private final boolean increment;
+
+  /** Whether sections are only measured. */
+  private final boolean dry;
+
   private final Buffer out;
   private final int rowBytes;
 
@@ -87,6 +94,7 @@ public final class SnapshotWriter {
     this.flags = flags;
     this.out = out;
     increment = (flags & INCREMENT) != 0;
+    dry = (flags & SIZE) != 0;
     if (increment && image.changes() == null) {
       throw new DeltaException(
           ErrorCode.INVALID_ARGUMENT, "an increment to what was never exported");
@@ -127,6 +135,9 @@ public final class SnapshotWriter {
   private int seal(int section) {
     int start = out.address();
     int payload = at - start - Sections.HEADER;
+    if (dry) {
+      return payload + Sections.HEADER;
+    }
     memory.putInt(start, Sections.MAGIC);
     memory.putInt(start + 4, section);
     memory.putInt(start + 8, payload);
@@ -165,7 +176,9 @@ public final class SnapshotWriter {
   }
 
   private void copy(int from, int bytes) {
-    memory.copy(from, at, bytes);
+    if (!dry) {
+      memory.copy(from, at, bytes);
+    }
     at += bytes;
   }
 
@@ -327,7 +340,8 @@ public final class SnapshotWriter {
     }
     int n = 0;
     while (left > 0 && room(kept.archivedBytes(chain[left - 1]))) {
-      at = kept.archive(chain[--left], at);
+      int entry = chain[--left];
+      at = dry ? at + kept.archivedBytes(entry) : kept.archive(entry, at);
       n++;
     }
     memory.putInt(start + 8, n);
