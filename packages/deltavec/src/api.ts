@@ -1,6 +1,17 @@
 export { DeltaVectorDB } from "./database.ts";
 export { detect, type Features } from "./detect.ts";
 export { diff } from "./diff.ts";
+export type {
+  Durability,
+  DurableDeltaVectorDB,
+  DurableOptions,
+  LostData,
+  RecoveryReport,
+  Storage,
+  StorageFile,
+  StorageOptions,
+  StorageSource,
+} from "./durable.ts";
 export { DeltaError, type DeltaErrorCode, type DeltaErrorDetails } from "./errors.ts";
 export { type DeltaPoolOptions, SharedDeltaPool } from "./pool.ts";
 export type {

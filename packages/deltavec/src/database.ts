@@ -2,6 +2,7 @@
 import { compact } from "./compaction.ts";
 import { toDate, toTime } from "./dates.ts";
 import { DeltaIds, writeDeltaId } from "./delta-id.ts";
+import type { DurableDeltaVectorDB, DurableOptions, StorageSource } from "./durable.ts";
 import { DeltaError, describe, invalid, requireSignal } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
@@ -198,6 +199,28 @@ export class DeltaVectorDB {
    */
   static async connect(options: ConnectOptions = {}): Promise<RemoteDeltaVectorDB> {
     return (await import("./connect.ts")).connect(options);
+  }
+
+  /**
+   * Opens a database that is kept in a storage, or makes one there, behind the same interface with answers that come later
+   * (docs/storage.md). `init` must have been awaited.
+   *
+   * @param source - `idb://NAME`, `opfs://NAME`, `file:PATH`, `memory:NAME`, or a storage of one's own
+   * @param options - the database's, and how it is kept; all optional, also `dimensions` of one that is there
+   * @throws DeltaError (as a rejection) `INVALID_ARGUMENT`, also for options that contradict what is stored; `CORRUPT_DATA` naming
+   * file, place and last good change; `LOCKED`, `STORAGE_FAILED`, `QUOTA_EXCEEDED`, `UNSUPPORTED_VERSION`, `CLOSED`,
+   * `OUT_OF_MEMORY`
+   *
+   * @example
+   * ```ts
+   * await using db = await DeltaVectorDB.open("idb://notes", { dimensions: 384 });
+   * ```
+   */
+  static async open(
+    source: StorageSource,
+    options: DurableOptions = {},
+  ): Promise<DurableDeltaVectorDB> {
+    return (await import("./storage/open.ts")).open(source, options);
   }
 
   /** The options that the database runs with, defaults filled in. */

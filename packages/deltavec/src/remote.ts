@@ -75,7 +75,7 @@ type Apart =
   | "removeEventListener";
 
 /** `DeltaVectorDB` behind a bridge: every answer comes later. */
-type BridgedDatabase = {
+export type BridgedDatabase = {
   [Key in keyof DeltaVectorDB as Key extends Apart ? never : Key]: DeltaVectorDB[Key] extends (
     ...args: infer Args
   ) => infer Result

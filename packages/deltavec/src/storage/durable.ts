@@ -57,7 +57,11 @@ export type Settle = (
   before: OpenPayload | undefined,
   /** Whether it was closed the last time, so that the own replica may go on. */
   closed: boolean,
-) => OpenPayload;
+) => {
+  readonly open: OpenPayload;
+  /** Is brought to what is stored. */
+  readonly state: LoggedState;
+};
 
 /** Bytes that are not known to be on disk. */
 interface Unflushed {
@@ -108,6 +112,8 @@ export class DurableLog {
   #work: Promise<unknown> = Promise.resolve();
   #importing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  /** Whether the call that failed within, if one did, was told so. */
+  #told = true;
   #logBytes: number;
   /** Files of the newest snapshot, base first, and their bytes. */
   #chain: readonly { readonly records: number; readonly bytes: number }[] = [];
@@ -153,24 +159,22 @@ export class DurableLog {
   /**
    * Opens a database: recovers its state, or makes an empty one. The storage is left open if this fails.
    *
-   * @param state - is brought to what is stored
-   * @param settle - says with which options it goes on
+   * @param settle - says with which state and options it goes on
    * @throws DeltaError CORRUPT_DATA, UNSUPPORTED_VERSION, INVALID_ARGUMENT; what the storage throws
    */
   static async open(
     storage: Storage,
-    state: LoggedState,
     settings: DurableSettings,
     settle: Settle,
   ): Promise<DurableLog> {
     const found = await survey(storage);
     if (isNew(found)) {
-      return DurableLog.#make(storage, state, settings, settle, found);
+      return DurableLog.#make(storage, settings, settle, found);
     }
     const last = found.segments.at(-1)?.report;
     const before = openAt(found.segments, Number.POSITIVE_INFINITY);
     const closed = last?.lastKind === CLOSE && last.bad === undefined;
-    const open = settle(before && readOpen(before), closed);
+    const { open, state } = settle(before && readOpen(before), closed);
     const recovered = await replay(storage, found, state, settings.recover);
     const { candidate, report, sequence } = recovered;
     const { chain, files } = candidate;
@@ -216,7 +220,6 @@ export class DurableLog {
 
   static async #make(
     storage: Storage,
-    state: LoggedState,
     settings: DurableSettings,
     settle: Settle,
     found: Survey,
@@ -224,7 +227,7 @@ export class DurableLog {
     if (!settings.create) {
       throw new DeltaError("INVALID_ARGUMENT", `there is no database in ${storage.name}`);
     }
-    const open = settle(undefined, true);
+    const { open, state } = settle(undefined, true);
     state.open(open);
     let cutBytes = 0;
     for (const { name, report } of found.segments) {
@@ -264,19 +267,31 @@ export class DurableLog {
    */
   async run<T>(call: () => T): Promise<T> {
     const { buffer } = this;
-    const { number, failure } = buffer;
+    const { number } = buffer;
     const result = call();
-    if (buffer.failure !== undefined && failure === undefined) {
-      throw buffer.failure;
-    }
-    if (buffer.number !== number) {
-      const own = buffer.number;
-      await this.#importing;
-      if (this.#settings.strict || buffer.pending > MOST_BYTES) {
-        await this.#until(own);
-      }
+    if (buffer.number !== number || !this.#told) {
+      await this.settled();
     }
     return result;
+  }
+
+  /**
+   * Returns what those wait for who have changed the state past {@link run}, as the result of that does; undefined if they
+   * wait for nothing.
+   */
+  settled(): Promise<void> | undefined {
+    const { buffer } = this;
+    const { number, failure } = buffer;
+    if (failure !== undefined) {
+      const told = this.#told;
+      this.#told = true;
+      return told ? undefined : Promise.reject(failure);
+    }
+    const waits = this.#settings.strict || buffer.pending > MOST_BYTES;
+    if (this.#importing !== undefined) {
+      return this.#importing.then(() => (waits ? this.#until(number) : undefined));
+    }
+    return waits && number > buffer.durable ? this.#until(number) : undefined;
   }
 
   /** Fulfilled once all that was recorded is on disk. */
@@ -349,6 +364,7 @@ export class DurableLog {
     if (failure === undefined) {
       queueMicrotask(() => this.#kick());
     } else {
+      this.#told = false;
       this.#fail(failure);
     }
   }
@@ -584,6 +600,7 @@ export class DurableLog {
       pieces = this.#copy(INDEX | HISTORY | MARK);
     } catch (error) {
       this.#fail(this.#refusal(error));
+      this.#told = false;
       return;
     }
     const importing = this.#queue(async () => {
