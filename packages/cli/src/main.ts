@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 /** The command line: `demo`, `verify`, `dump`, `bench adr`, `bench history`, `bench churn`, `bench bridge`, `bench storage`. */
 import { PARTS as BRIDGE_PARTS, type Part as BridgePart } from "./bench/bridge/protocol.ts";
 import { PARTS, type Part } from "./bench/churn/protocol.ts";
+import { PARTS as STORAGE_PARTS, type Part as StoragePart } from "./bench/storage/protocol.ts";
 import { ENGINES, type EngineName, WASM_ENGINES } from "./engine/engine.ts";
 import { messageOf } from "./errors.ts";
 import { print } from "./terminal.ts";
@@ -195,6 +196,38 @@ bench
       const { renderBridge } = await import("./bench/bridge/report.ts");
       const { json, data, ...rest } = options;
       print(renderBridge(await bridge({ ...rest, json, data })));
+    },
+  );
+
+bench
+  .command("storage")
+  .description("export, import, opening, and what it costs to be on disk")
+  .option("--json <file>", "write the figures to a file")
+  .option("--data <folder>", "data set (default: what the repository carries, with noise)")
+  .option("--engines <names>", "comma-separated", among(ENGINES), [...ENGINES])
+  .option(
+    "--only <parts>",
+    `comma-separated, of ${STORAGE_PARTS.join(", ")}`,
+    among(STORAGE_PARTS),
+    [...STORAGE_PARTS],
+  )
+  .option("--n <count>", "vectors in the database", positive, 10_000)
+  .option("--rounds <count>", "rounds of what is timed", positive, 5)
+  .option("--kills <count>", "processes that are killed while they write", positive, 40)
+  .action(
+    async (options: {
+      json?: string;
+      data?: string;
+      engines: EngineName[];
+      only: StoragePart[];
+      n: number;
+      rounds: number;
+      kills: number;
+    }) => {
+      const { storage } = await import("./bench/storage/storage.ts");
+      const { renderStorage } = await import("./bench/storage/report.ts");
+      const { json, data, ...rest } = options;
+      print(renderStorage(await storage({ ...rest, json, data })));
     },
   );
 

@@ -115,7 +115,8 @@ export function planRecovery(files: readonly Checked[]): Recovery {
       continue;
     }
     if (snapshot?.usable && (id === undefined || database === id)) {
-      snapshots.push({ name, records: snapshot.records, builtOn: snapshot.builtOn });
+      const { records, builtOn } = snapshot;
+      snapshots.push({ name, records, builtOn, bytes: 0 });
     } else {
       lines.push(`passes over ${name}: ${torn === undefined ? "damaged" : "not finished"}`);
     }
