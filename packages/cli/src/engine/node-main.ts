@@ -44,6 +44,10 @@ const calls = new Calls({
   },
   places: {
     worker: true,
+    cpu: () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
     url: databaseUrl,
     open: (url, options) => DeltaVectorDB.open(url, options),
     strict: async ({ data, n, rounds, folder: directory }) => {

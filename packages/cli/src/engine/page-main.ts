@@ -43,6 +43,7 @@ const calls = new Calls({
   },
   places: {
     worker,
+    cpu: () => 0,
     url: (_, name) => `opfs://${name}`,
     open: (storage, options) =>
       DeltaVectorDB.connect({

@@ -26,7 +26,7 @@ export async function measureStorage(
   const tell = async (doing: string): Promise<void> => await emit({ doing });
   switch (part) {
     case "export":
-      return await measureExport(data, n, rounds, tell);
+      return await measureExport(data, n, rounds, places.cpu, tell);
     case "open":
       return await measureOpen(data, n, rounds, places, folder, tell);
     case "relaxed":

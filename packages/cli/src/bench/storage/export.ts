@@ -3,7 +3,7 @@ import { inRounds } from "../bridge/spread.ts";
 import type { ChurnData } from "../churn/vectors.ts";
 import { K } from "../protocol.ts";
 import { filled, optionsOf } from "./databases.ts";
-import type { ExportFigures } from "./protocol.ts";
+import type { ExportFigures, ExportTimes } from "./protocol.ts";
 
 /** Bytes of a section's header, and the kind of those that hold history (docs/format.md). */
 const SECTION_BYTES = 16;
@@ -18,11 +18,12 @@ export async function measureExport(
   data: ChurnData,
   n: number,
   rounds: number,
+  cpu: () => number,
   tell: (doing: string) => Promise<void>,
 ): Promise<ExportFigures> {
   await tell("with history");
   using db = await filled(data, n, true);
-  const { bytes, ...times } = await both(db, data, rounds, true);
+  const { bytes, ...times } = await both(db, data, rounds, cpu, true);
   const historyBytes = sectionBytes(bytes, HISTORY_SECTION);
   const found = results(db, data);
   using again = new DeltaVectorDB(optionsOf(data, true));
@@ -32,7 +33,7 @@ export async function measureExport(
 
   await tell("without history");
   using bare = await filled(data, n, false);
-  const plain = await both(bare, data, rounds, false);
+  const plain = await both(bare, data, rounds, cpu, false);
   return {
     ...times,
     bytes: bytes.length,
@@ -49,21 +50,31 @@ async function both(
   db: DeltaVectorDB,
   data: ChurnData,
   rounds: number,
+  cpu: () => number,
   history: boolean,
-): Promise<Pick<ExportFigures, "export_ms" | "import_ms"> & { bytes: Uint8Array }> {
+): Promise<ExportTimes & { bytes: Uint8Array }> {
   let bytes = new Uint8Array(0);
   const times = await inRounds(Math.max(rounds, 3), () => {
+    const cpuStart = cpu();
     const start = performance.now();
     bytes = db.export({ index: true, history });
     const exported = performance.now();
+    const cpuExported = cpu();
     using other = new DeltaVectorDB(optionsOf(data, history));
+    const cpuBegun = cpu();
     const begun = performance.now();
     const { index } = other.import(bytes);
     const imported = performance.now();
+    const cpuImported = cpu();
     if (index !== "kept") {
       throw new Error(`the index of the import is ${index}`);
     }
-    return { export_ms: exported - start, import_ms: imported - begun };
+    return {
+      export_ms: exported - start,
+      import_ms: imported - begun,
+      export_cpu_ms: cpuExported - cpuStart,
+      import_cpu_ms: cpuImported - cpuBegun,
+    };
   });
   return { ...times, bytes };
 }

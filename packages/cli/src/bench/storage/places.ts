@@ -8,6 +8,8 @@ export type StrictRequest = Pick<StorageRequest, "data" | "n" | "rounds" | "fold
 export interface Places {
   /** Option `worker` of `connect`. */
   readonly worker: NonNullable<ConnectOptions["worker"]>;
+  /** Milliseconds that this process was on processors; 0 where that cannot be told. */
+  cpu(): number;
   /** URL of a database in files of the platform. */
   url(folder: string, name: string): string;
   /** Opens one, as an application there does. */

@@ -44,10 +44,17 @@ export interface StorageProgress {
   readonly doing: string;
 }
 
-/** What part `export` found. */
-export interface ExportFigures {
+/** Milliseconds of an export and of an import. */
+export interface ExportTimes {
   readonly export_ms: Spread;
   readonly import_ms: Spread;
+  /** Of these the time on processors, of all threads of the process; 0 where that cannot be told. */
+  readonly export_cpu_ms: Spread;
+  readonly import_cpu_ms: Spread;
+}
+
+/** What part `export` found. */
+export interface ExportFigures extends ExportTimes {
   /** Bytes of the export. */
   readonly bytes: number;
   /** Bytes of these in sections of the history. */
@@ -59,11 +66,7 @@ export interface ExportFigures {
   /** Queries of all that found other vectors, or at other distances, behind the import. */
   readonly changed_results: number;
   /** The same without history. */
-  readonly plain: {
-    readonly export_ms: Spread;
-    readonly import_ms: Spread;
-    readonly bytes: number;
-  };
+  readonly plain: ExportTimes & { readonly bytes: number };
 }
 
 /** Milliseconds to open a database in files. */

@@ -44,8 +44,10 @@ type Line = readonly [what: string, of: (figures: StorageFigures) => string | un
 const LINES: readonly Line[] = [
   ["Export, ms", (f) => f.export && ms(f.export.export_ms)],
   ["  without history", (f) => f.export && ms(f.export.plain.export_ms)],
+  ["  on processors", (f) => f.export && onProcessors(f.export.export_cpu_ms)],
   ["Import, ms", (f) => f.export && ms(f.export.import_ms)],
   ["  without history", (f) => f.export && ms(f.export.plain.import_ms)],
+  ["  on processors", (f) => f.export && onProcessors(f.export.import_cpu_ms)],
   ["Bytes", (f) => f.export && whole(f.export.bytes)],
   ["  of history", (f) => f.export && whole(f.export.history_bytes)],
   ["  exported without it", (f) => f.export && whole(f.export.plain.bytes)],
@@ -69,6 +71,10 @@ const LINES: readonly Line[] = [
 
 function ms(figure: Spread): string {
   return cells(figure, (value) => value.toFixed(1));
+}
+
+function onProcessors(figure: Spread): string | undefined {
+  return figure.median === 0 ? undefined : ms(figure);
 }
 
 function ratio(figure: Spread): string {
