@@ -84,6 +84,8 @@ export interface Backstage {
    * @throws DeltaError as `applyDeltas`, with the `index` of the offending delta; CORRUPT_DATA for what are no frames
    */
   applyFrames(frames: Uint8Array, count: number, applied?: () => void): void;
+  /** A snapshot that the database itself had written was read into {@link instance}: goes on from there. */
+  restored(): void;
 }
 
 /**
@@ -180,6 +182,9 @@ export class DeltaVectorDB {
       ids: this.#ids,
       form: this.#form,
       applyFrames: (frames, count, applied) => this.#applyFrames(frames, count, applied),
+      restored: () => {
+        this.#position = this.#options.history ? this.#instance.arrived() : this.#position;
+      },
     });
   }
 
@@ -949,7 +954,6 @@ export class DeltaVectorDB {
     indexKept,
     indexDamaged,
     historyTaken,
-    sequence,
   }: ImportOutcome): ImportResult {
     const instance = this.#instance;
     let { replicaId } = this.#options;
@@ -961,7 +965,7 @@ export class DeltaVectorDB {
     if (this.#options.history) {
       this.#position = instance.arrived();
     }
-    instance.recorder?.imported(sequence);
+    instance.recorder?.imported();
     this.#waiters.wake();
     return {
       vectors,

@@ -9,6 +9,7 @@ import type {
   DeltaEvent,
   DeltaEventListener,
   DeltaListenerOptions,
+  ExportOptions,
   FollowOptions,
   ResolvedDeltaDBOptions,
 } from "../types.ts";
@@ -29,12 +30,10 @@ export class DurableFace
 {
   readonly #stored: StoredDatabase;
   readonly #listeners: Listeners<DurableDeltaVectorDB>;
-  readonly #options: ResolvedDeltaDBOptions;
   #closing: Promise<void> | undefined;
 
   private constructor(stored: StoredDatabase) {
     this.#stored = stored;
-    this.#options = stored.db.options;
     this.#listeners = new Listeners(this as unknown as DurableDeltaVectorDB, (listener) =>
       stored.db.onDelta(listener),
     );
@@ -72,7 +71,7 @@ export class DurableFace
   }
 
   get options(): ResolvedDeltaDBOptions {
-    return this.#options;
+    return this.#stored.db.options;
   }
 
   get recovery(): RecoveryReport {
@@ -98,6 +97,10 @@ export class DurableFace
 
   readable(options?: FollowOptions): ReadableStream<DeltaEvent> {
     return openReadable(this.deltas(options));
+  }
+
+  exportStream(options?: ExportOptions): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#db().exportStream(options);
   }
 
   deltas(options?: FollowOptions): AsyncIterableIterator<DeltaEvent, undefined, void> {
@@ -165,7 +168,7 @@ export class DurableFace
   /** What is shown of it. */
   #inspect(options: object, inspect?: Inspect): unknown {
     const { storage, durability, recovery } = this.#stored;
-    const shown = { storage, durability, recovery, options: this.#options };
+    const shown = { storage, durability, recovery, options: this.options };
     return inspect === undefined ? shown : `DurableDeltaVectorDB ${inspect(shown, options)}`;
   }
 }

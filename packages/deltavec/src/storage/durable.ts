@@ -1,4 +1,5 @@
 import { DeltaError } from "../errors.ts";
+import { HISTORY, INCREMENT, INDEX, MARK } from "../snapshot.ts";
 import {
   CLOSE,
   fileName,
@@ -26,12 +27,6 @@ const CHECKPOINT_BYTES = 4 << 20;
 const CHECKPOINT_SHARE = 0.25;
 /** Share of the base that increments may have together. */
 const INCREMENTS_SHARE = 0.5;
-
-/** Flags of {@link LoggedState.pieces}. */
-const INDEX = 1;
-const HISTORY = 2;
-const CHANGES = 4;
-const MARK = 8;
 
 /** How a log is kept. */
 export interface DurableSettings {
@@ -93,7 +88,6 @@ export class DurableLog {
   readonly #state: LoggedState;
   readonly #settings: DurableSettings;
   readonly #id: Uint8Array;
-  readonly #open: OpenPayload;
   /** The file that is written, once it is open. */
   #file: StorageFile | undefined;
   /** Number of the first record of its segment. */
@@ -126,7 +120,6 @@ export class DurableLog {
     settings: DurableSettings,
     start: {
       readonly id: Uint8Array;
-      readonly open: OpenPayload;
       readonly report: RecoveryReport;
       readonly segment: number;
       readonly end: number;
@@ -139,7 +132,6 @@ export class DurableLog {
     this.#state = state;
     this.#settings = settings;
     this.#id = start.id;
-    this.#open = start.open;
     this.report = start.report;
     this.#segment = start.segment;
     this.#end = start.end;
@@ -176,7 +168,8 @@ export class DurableLog {
     const closed = last?.lastKind === CLOSE && last.bad === undefined;
     const { open, state } = settle(before && readOpen(before), closed);
     const recovered = await replay(storage, found, state, settings.recover);
-    const { candidate, report, sequence } = recovered;
+    const { candidate, report, open: latest } = recovered;
+    const sequence = latest.replica === open.replica ? recovered.sequence : 0;
     const { chain, files } = candidate;
     state.open(open);
     const kept = await tidy(storage, found, candidate);
@@ -190,7 +183,6 @@ export class DurableLog {
     const damage = chain.damage;
     const log = new DurableLog(storage, state, settings, {
       id: found.id ?? newId(),
-      open,
       report: Object.freeze(
         damage === undefined
           ? report
@@ -236,7 +228,6 @@ export class DurableLog {
     }
     const log = new DurableLog(storage, state, settings, {
       id: newId(),
-      open,
       report: Object.freeze({
         snapshot: 0,
         records: 0,
@@ -265,10 +256,10 @@ export class DurableLog {
    * @returns what the call does; in strict mode once all that it changed is on disk, in relaxed mode at once, unless too much
    * waits to be written
    */
-  async run<T>(call: () => T): Promise<T> {
+  async run<T>(call: () => T): Promise<Awaited<T>> {
     const { buffer } = this;
     const { number } = buffer;
-    const result = call();
+    const result = await call();
     if (buffer.number !== number || !this.#told) {
       await this.settled();
     }
@@ -344,7 +335,7 @@ export class DurableLog {
   }
 
   #noteOpen(): void {
-    this.buffer.note(OPEN, this.#settings.now(), writeOpen(this.#open));
+    this.buffer.note(OPEN, this.#settings.now(), writeOpen(this.#state.opened()));
   }
 
   #onPending(): void {
@@ -444,7 +435,7 @@ export class DurableLog {
     this.#segment = segment;
     this.#end = 0;
     this.#flushed = 0;
-    const { dimensions } = this.#open.options;
+    const { dimensions } = this.#state.opened().options;
     this.#push(
       writeSegmentHeader({ first: segment, id: this.#id, dimensions: Number(dimensions) || 0 }),
       0,
@@ -569,7 +560,7 @@ export class DurableLog {
       increments.reduce((sum, { bytes }) => sum + bytes, 0) <= INCREMENTS_SHARE * base.bytes;
     const increment = this.#marked && small;
     const pieces = this.#copy(
-      increment ? INDEX | HISTORY | CHANGES | MARK : INDEX | HISTORY | MARK,
+      increment ? INDEX | HISTORY | INCREMENT | MARK : INDEX | HISTORY | MARK,
     );
     buffer.changed = false;
     buffer.rotate();

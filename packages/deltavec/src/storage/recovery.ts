@@ -43,6 +43,9 @@ export interface LoggedState {
    */
   open(payload: OpenPayload): void;
 
+  /** Options and own replica as they are now: something else may have become the state by an import. */
+  opened(): OpenPayload;
+
   /** Begins to read a snapshot. */
   begin(): SnapshotImport;
 

@@ -1,6 +1,7 @@
 import { type Backstage, backstage, DeltaVectorDB } from "../database.ts";
 import { describe, invalid } from "../errors.ts";
 import { resolve } from "../options.ts";
+import { exportPieces, HISTORY, Importer, INDEX } from "../snapshot.ts";
 import type { DeltaDBOptions, ResolvedDeltaDBOptions } from "../types.ts";
 import {
   APPLY,
@@ -12,7 +13,6 @@ import {
   readRollback,
   viewOf,
 } from "./log.ts";
-import { portOf, type SnapshotPort } from "./port.ts";
 import type { LoggedState, SnapshotImport } from "./recovery.ts";
 
 /** Options that are kept with a database. The others are of this process alone. */
@@ -120,7 +120,7 @@ export class DatabaseState implements LoggedState {
       this.#db = this.#make(options);
     } else if (stored !== this.#options) {
       // Other options: another database with what is in this one.
-      const pieces = Array.from(this.pieces(3), (piece) => piece.slice());
+      const pieces = Array.from(this.pieces(INDEX | HISTORY), (piece) => piece.slice());
       const db = this.#make(options);
       this.#db = db;
       const importing = this.begin();
@@ -131,11 +131,21 @@ export class DatabaseState implements LoggedState {
       before.close();
     }
     this.#options = stored;
-    this.#port.replica(replica);
+    this.#back.instance.setReplica(replica);
   }
 
   begin(): SnapshotImport {
-    return this.#port.begin();
+    const { instance, restored } = this.#back;
+    const importer = new Importer(instance);
+    return {
+      feed: (chunk) => importer.feed(chunk),
+      end: () => {
+        const { indexKept, sequence } = importer.end();
+        restored();
+        return { indexRebuilt: !indexKept, sequence };
+      },
+      abort: () => importer.abort(),
+    };
   }
 
   replay(record: LogRecord): number {
@@ -175,8 +185,13 @@ export class DatabaseState implements LoggedState {
     }
   }
 
+  opened(): OpenPayload {
+    const { options } = this.db;
+    return { replica: options.replicaId, options: storedOptions(options) };
+  }
+
   pieces(flags: number): Iterable<Uint8Array> {
-    return this.#port.pieces(flags);
+    return exportPieces(this.#back.instance, flags);
   }
 
   /** Forgets the database: it could not be brought to what is stored. */
@@ -192,10 +207,6 @@ export class DatabaseState implements LoggedState {
       replicaId: this.#replica,
       now: () => this.#clock ?? this.#now(),
     });
-  }
-
-  get #port(): SnapshotPort {
-    return portOf(this.db);
   }
 
   get #back(): Backstage {

@@ -107,7 +107,7 @@ export class StoredDatabase {
   }
 
   /** Carries out a call of the database; done when what it changed is as safe as `durability` says. */
-  run<T>(call: (db: DeltaVectorDB) => T): Promise<T> {
+  run<T>(call: (db: DeltaVectorDB) => T): Promise<Awaited<T>> {
     return this.#log.run(() => call(this.db));
   }
 
