@@ -10,9 +10,11 @@ import dev.deltavec.core.delta.Frame;
 import dev.deltavec.jvm.SegmentMemory;
 import dev.deltavec.storage.DiskDirectory;
 import dev.deltavec.storage.StorageDirectory;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -54,7 +56,7 @@ import org.jspecify.annotations.Nullable;
 public final class DeltaVectorDB implements AutoCloseable {
   private static final int IDS_PAGE = 1024;
 
-  private final Gate gate = new Gate();
+  private final Gate gate;
   private final Store store;
   private final Repairs repairs;
   private final Following following;
@@ -62,9 +64,11 @@ public final class DeltaVectorDB implements AutoCloseable {
   private final Searches searches;
   private final Past past;
   private final Exchange exchange;
+  private final Transfers transfers;
   private final @Nullable Durable durable;
 
-  private DeltaVectorDB(Store store, @Nullable Durable durable, boolean idleRepair) {
+  private DeltaVectorDB(Gate gate, Store store, @Nullable Durable durable, boolean idleRepair) {
+    this.gate = gate;
     this.store = store;
     this.durable = durable;
     repairs = new Repairs(gate, store, idleRepair);
@@ -73,6 +77,7 @@ public final class DeltaVectorDB implements AutoCloseable {
     searches = new Searches(gate, store);
     past = new Past(store);
     exchange = new Exchange(store, following);
+    transfers = new Transfers(gate, store, following, durable);
     following.startAt(store.arrived());
   }
 
@@ -565,6 +570,66 @@ public final class DeltaVectorDB implements AutoCloseable {
     return read(() -> exchange.deltasSince(cursor));
   }
 
+  // ---------------------------------------------------------------- as a whole
+
+  /**
+   * Returns the database as bytes, to be kept or sent: vectors, metadata, and what the options say.
+   * Every face reads them, on every platform.
+   *
+   * @param options what else
+   * @return about 1.1 times the vectors' own bytes, and the history's. O(bytes)
+   * @throws DeltaException {@code OUT_OF_MEMORY}, where {@link #exportTo} may do
+   */
+  public byte[] export(ExportOptions options) {
+    return transfers.export(Objects.requireNonNull(options, "options"));
+  }
+
+  /**
+   * Writes what {@link #export} returns to a stream: the database as it is when this is called.
+   * Others may change it while the stream is written.
+   *
+   * @param out where to; not closed
+   * @param options what else
+   * @throws IOException what the stream throws
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  public void exportTo(OutputStream out, ExportOptions options) throws IOException {
+    Objects.requireNonNull(out, "out");
+    transfers.exportTo(out, Objects.requireNonNull(options, "options"));
+  }
+
+  /**
+   * Replaces the database by one that was exported, here or elsewhere. All is checked before
+   * anything changes. The search graph is taken as it is, or built anew where it is missing,
+   * damaged or made with other options; that takes its time.
+   *
+   * <p>The database goes on under a new replica number, unless it is new itself: what it had issued
+   * may be elsewhere. Subscribers stay and are told of deltas to come, not of the change; feeds end
+   * with {@code HISTORY_COMPACTED}. A durable database has it on disk when this returns.
+   *
+   * @param data what {@link #export} gave
+   * @return what has come in, and what became of the graph
+   * @throws DeltaException {@code CORRUPT_DATA} naming the byte, {@code UNSUPPORTED_VERSION};
+   *     {@code DIMENSION_MISMATCH}, or {@code INVALID_ARGUMENT} for another grid or {@code
+   *     keepFloats}; {@code CAPACITY_EXCEEDED}, {@code OUT_OF_MEMORY}; {@code STORAGE_FAILED},
+   *     {@code QUOTA_EXCEEDED}. The database is then as it was
+   */
+  public ImportResult importFrom(byte[] data) {
+    return transfers.importFrom(Objects.requireNonNull(data, "data"));
+  }
+
+  /**
+   * Reads what {@link #importFrom(byte[])} takes from a stream. Until it ends the database is as it
+   * was, and may be used; deltas that come meanwhile go with it.
+   *
+   * @param in the bytes; read to its end, not closed
+   * @throws IOException what the stream throws; the database is then as it was
+   * @throws DeltaException as {@link #importFrom(byte[])}
+   */
+  public ImportResult importFrom(InputStream in) throws IOException {
+    return transfers.importFrom(Objects.requireNonNull(in, "in"));
+  }
+
   // ---------------------------------------------------------------- all in all
 
   /** Returns sizes and counts. O(size) */
@@ -597,6 +662,22 @@ public final class DeltaVectorDB implements AutoCloseable {
     gate.unlock();
     if (durable != null) {
       durable.flush();
+    }
+  }
+
+  /**
+   * Writes a snapshot of a durable database, so that it opens fast, and its log before is removed.
+   * That happens by itself as the log grows; others may change the database meanwhile. A database
+   * in memory has nothing to do.
+   *
+   * @throws DeltaException {@code STORAGE_FAILED}, {@code QUOTA_EXCEEDED}, {@code OUT_OF_MEMORY};
+   *     the log is whole nevertheless. O(size), less if little has changed since the last
+   */
+  public void checkpoint() {
+    if (durable == null) {
+      flush();
+    } else {
+      durable.checkpoint();
     }
   }
 
@@ -642,7 +723,6 @@ public final class DeltaVectorDB implements AutoCloseable {
 
   /** Collects the options of a database; every setter returns the builder. */
   public static final class Builder {
-    private static final SecureRandom RANDOM = new SecureRandom();
     private static final int REPLICA_DIGITS = 12;
 
     private final Map<String, Object> options = new HashMap<>();
@@ -858,7 +938,7 @@ public final class DeltaVectorDB implements AutoCloseable {
     public DeltaVectorDB build() {
       OpenRequest request = request();
       DatabaseOptions all = StoredOptions.build(request.options(), request.replica());
-      return new DeltaVectorDB(new Store(all, memoryLimit, clock), null, idleRepair);
+      return new DeltaVectorDB(new Gate(), new Store(all, memoryLimit, clock), null, idleRepair);
     }
 
     /**
@@ -888,8 +968,9 @@ public final class DeltaVectorDB implements AutoCloseable {
     }
 
     private static DeltaVectorDB open(StorageDirectory directory, OpenRequest request) {
-      Durable durable = Durable.open(directory, request);
-      return new DeltaVectorDB(durable.store(), durable, request.idleRepair());
+      Gate gate = new Gate();
+      Durable durable = Durable.open(gate, directory, request);
+      return new DeltaVectorDB(gate, durable.store(), durable, request.idleRepair());
     }
 
     private OpenRequest request() {
@@ -901,7 +982,7 @@ public final class DeltaVectorDB implements AutoCloseable {
       }
       return new OpenRequest(
           Map.copyOf(options),
-          replicaId == null ? randomReplica() : replica(replicaId),
+          replicaId == null ? Store.randomReplica() : replica(replicaId),
           memoryLimit,
           clock,
           idleRepair,
@@ -912,10 +993,6 @@ public final class DeltaVectorDB implements AutoCloseable {
 
     private static DeltaException wrong(String what) {
       return new DeltaException(ErrorCode.INVALID_ARGUMENT, "option " + what);
-    }
-
-    private static long randomReplica() {
-      return RANDOM.nextLong() >>> 16;
     }
 
     private static long replica(String id) {

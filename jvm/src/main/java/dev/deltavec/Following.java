@@ -24,6 +24,8 @@ final class Following {
   /** How many deltas have come in. */
   private long position;
 
+  private int generation;
+
   Following(Gate gate, Store store, Repairs repairs) {
     this.gate = gate;
     this.store = store;
@@ -38,6 +40,29 @@ final class Following {
   /** Sets how many deltas have come in: the database is another than before. */
   void startAt(long deltas) {
     position = deltas;
+  }
+
+  /** Notes that the database is another than before: feeds end. */
+  void replaced() {
+    generation++;
+    position = store.arrived();
+    gate.wake();
+    repairs.wrote();
+  }
+
+  /** Returns how many times the database was replaced. */
+  int generation() {
+    return generation;
+  }
+
+  /** Fails for who has read what is no more. */
+  void requireGeneration(int known) {
+    if (known != generation) {
+      throw new DeltaException(
+          ErrorCode.HISTORY_COMPACTED,
+          "an import has replaced the database: read the present state and follow from its"
+              + " position");
+    }
   }
 
   /** Returns whether anybody wants to be called. */
@@ -98,7 +123,10 @@ final class Following {
     List<DeltaEvent> page = new ArrayList<>();
     long first = first(feed);
     requireLogged(first);
-    for (long next = first; next < position && !gate.isClosed(); page.clear()) {
+    int known = generation;
+    for (long next = first;
+        next < position && !gate.isClosed() && generation == known;
+        page.clear()) {
       next = readPage(next, feed.origin(), page);
       for (DeltaEvent event : page) {
         if (!gate.isClosed()) {

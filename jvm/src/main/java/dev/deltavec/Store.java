@@ -11,9 +11,9 @@ import dev.deltavec.jvm.SegmentMemory;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
 final class Store {
   // Output of the core's statistics; see docs/abi.md.
   private static final int APPLIED = 56;
+
+  private static final SecureRandom RANDOM = new SecureRandom();
 
   private final long memoryLimit;
   private final InstantSource clock;
@@ -42,17 +44,16 @@ final class Store {
     private final FrameDecoder decoder;
     private long replica;
 
-    /** Takes over the memory; it is closed if this fails. */
-    private Core(SegmentMemory memory, Function<SegmentMemory, Database> filling) {
+    /**
+     * Takes over the memory.
+     *
+     * @throws DeltaException {@code OUT_OF_MEMORY}
+     */
+    private Core(SegmentMemory memory, Database database) {
       this.memory = memory;
-      try {
-        database = filling.apply(memory);
-        input = new Buffer(database.heap());
-        input.reserve(0);
-      } catch (RuntimeException e) {
-        memory.close();
-        throw e;
-      }
+      this.database = database;
+      input = new Buffer(database.heap());
+      input.reserve(0);
       options = database.options();
       replica = options.replica();
       writer = new FrameWriter(memory, options.compression());
@@ -74,10 +75,40 @@ final class Store {
   Store(DatabaseOptions options, long memoryLimit, InstantSource clock) {
     this.memoryLimit = memoryLimit;
     this.clock = clock;
-    core =
-        new Core(
-            new SegmentMemory(memoryLimit),
-            memory -> new Database(memory, Platform.kernels(memory), options));
+    SegmentMemory memory = new SegmentMemory(memoryLimit);
+    try {
+      core = new Core(memory, new Database(memory, Platform.kernels(memory), options));
+    } catch (DeltaException e) {
+      memory.close();
+      throw e;
+    }
+  }
+
+  /** Begins to fill a database that may {@link #become} this one's; it has the same options. */
+  Snapshots.Importer importer() {
+    return new Snapshots.Importer(core.options, memoryLimit);
+  }
+
+  /** As {@link #importer()}, with other options. */
+  Snapshots.Importer importer(DatabaseOptions options) {
+    return new Snapshots.Importer(options, memoryLimit);
+  }
+
+  /**
+   * Puts another database in the place of the present one, which is closed.
+   *
+   * @throws DeltaException {@code OUT_OF_MEMORY}; then nothing has changed
+   */
+  void become(SegmentMemory memory, Database database) {
+    Core next = new Core(memory, database);
+    Core old = core;
+    core = next;
+    old.close();
+  }
+
+  /** Returns a number for a replica that nobody else has. */
+  static long randomReplica() {
+    return RANDOM.nextLong() >>> 16;
   }
 
   DatabaseOptions options() {

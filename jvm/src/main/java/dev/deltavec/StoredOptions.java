@@ -5,6 +5,9 @@ import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
 import dev.deltavec.core.Quantization;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -146,6 +149,39 @@ final class StoredOptions {
       }
     }
     return merged;
+  }
+
+  /**
+   * Returns the options to do the log's records again with: those that decide when history is
+   * compacted are as they were, as merges depend on it.
+   */
+  static DatabaseOptions forReplay(Map<String, ?> stored, DatabaseOptions wanted) {
+    Map<String, @Nullable Object> all = of(wanted);
+    Map<String, @Nullable Object> has = of(build(stored, 0));
+    if (all.get(AUTO_COMPACT) != null || has.get(AUTO_COMPACT) != null) {
+      for (String name : List.of(AUTO_COMPACT, CHECKPOINT_INTERVAL, COMPRESSION)) {
+        all.put(name, has.get(name));
+      }
+    }
+    return build(all, wanted.replica());
+  }
+
+  /**
+   * Returns the options that a snapshot's head names; docs/format.md has the bytes.
+   *
+   * @param stream a snapshot that is whole
+   */
+  static Map<String, @Nullable Object> ofHead(MemorySegment stream) {
+    ByteBuffer head = stream.asSlice(16).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+    Map<String, @Nullable Object> options = new LinkedHashMap<>();
+    options.put(HISTORY, (head.getInt(4) & Snapshots.HISTORY) != 0);
+    options.put(DIMENSIONS, head.getInt(8));
+    options.put(METRIC, Metric.values()[head.getInt(12)].name());
+    options.put(M, head.getInt(16));
+    options.put(QUANTIZATION, Quantization.values()[head.getInt(20)].name());
+    options.put(KEEP_FLOATS, head.getInt(24) != 0);
+    options.put(PRECISION, single("grid", head.getInt(28)));
+    return options;
   }
 
   // ---------------------------------------------------------------- JSON

@@ -352,6 +352,20 @@ public final class LogWriter {
     }
   }
 
+  /** Closes the file as it is. */
+  public void abandon() {
+    lock.lock();
+    try {
+      if (!closed) {
+        closed = true;
+        closeQuietly(file);
+        fail(new DeltaException(ErrorCode.STORAGE_FAILED, "the files have been given up"));
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /**
    * Writes what is left, and closes the file. Closing again does nothing.
    *

@@ -25,7 +25,7 @@ public final class Recovery implements AutoCloseable {
 
   private final StorageDirectory directory;
   private final boolean recover;
-  private final Arena arena = Arena.ofShared();
+  private final Arena arena = Arena.ofConfined();
   private final List<LogScan> segments = new ArrayList<>();
   private final Map<String, SnapshotFile> whole = new LinkedHashMap<>();
   private final List<String> broken = new ArrayList<>();
@@ -286,11 +286,6 @@ public final class Recovery implements AutoCloseable {
     return chain.isEmpty() ? 0 : chain.getLast().header().number();
   }
 
-  /** Returns how many records the base contains, or null without one. */
-  public @Nullable Long base() {
-    return chain.isEmpty() ? null : chain.getFirst().header().number();
-  }
-
   /** Returns the streams of the snapshot: the base and its increments. */
   public List<MemorySegment> snapshot() {
     return chain.stream().map(SnapshotFile::stream).toList();
@@ -378,12 +373,12 @@ public final class Recovery implements AutoCloseable {
     return read.stream().mapToLong(LogScan::end).sum();
   }
 
-  /** Returns the bytes of the base, and of its increments. */
-  public long[] snapshotBytes() {
+  /** Returns what is to be known of the snapshot to write the next one. */
+  public SnapshotFiles files(StorageDirectory in, UUID database) {
     long base = chain.isEmpty() ? 0 : chain.getFirst().stream().byteSize();
-    return new long[] {
-      base, chain.stream().mapToLong(file -> file.stream().byteSize()).sum() - base
-    };
+    long all = chain.stream().mapToLong(file -> file.stream().byteSize()).sum();
+    Long newest = chain.isEmpty() ? null : (Long) snapshotRecords();
+    return new SnapshotFiles(in, database, newest, base, all - base);
   }
 
   // ---------------------------------------------------------------- repair
@@ -436,7 +431,7 @@ public final class Recovery implements AutoCloseable {
 
   private void keep(String name, MemorySegment bytes) throws IOException {
     try (StorageFile file = directory.open(name)) {
-      try (Arena before = Arena.ofShared()) {
+      try (Arena before = Arena.ofConfined()) {
         MemorySegment known = file.contents(before);
         if (known.byteSize() >= bytes.byteSize()
             && bytes.mismatch(known.asSlice(0, bytes.byteSize())) < 0) {

@@ -112,7 +112,7 @@ record SnapshotFile(String name, FileHeader header, MemorySegment stream) {
       }
       file.force();
       directory.force();
-      try (Arena arena = Arena.ofShared()) {
+      try (Arena arena = Arena.ofConfined()) {
         MemorySegment contents = file.contents(arena);
         read(name, contents);
         if (contents.byteSize() != at) {
