@@ -112,6 +112,7 @@ export function* readSections(
 ): Generator<Section> {
   let before = 0;
   let sums = 0;
+  let last = 0;
   let at = from;
   const say = (why: string, where = at, unfinished = false, ofIndex = false): void =>
     onDamage({ at: where, why, unfinished, ofIndex });
@@ -147,6 +148,10 @@ export function* readSections(
       if ((before === 0) !== (kind === HEAD)) {
         say(before === 0 ? "the first section is no head" : "a head stands behind other sections");
       }
+      if (kind < last && kind !== HEAD) {
+        say(`a section of kind ${kind} stands behind one of kind ${last}`);
+      }
+      last = kind;
       if (kind === END) {
         checkEnd(payload, before, sums, at, say);
       }
@@ -155,6 +160,7 @@ export function* readSections(
     if (kind === END) {
       before = 0;
       sums = 0;
+      last = 0;
     } else {
       before++;
       sums = ((sums << 1) | (sums >>> 31)) ^ sum;

@@ -28,6 +28,9 @@ export async function measureStorage(
     case "export":
       return await measureExport(data, n, rounds, places.cpu, tell);
     case "open":
+      if (folder === "") {
+        await prepareOpen(data, n, places, folder, tell);
+      }
       return await measureOpen(data, n, rounds, places, folder, tell);
     case "relaxed":
       return await measureRelaxed(data, n, rounds, places, folder, tell);
@@ -40,7 +43,7 @@ export async function measureStorage(
   }
 }
 
-/** Writes the databases that another engine opens. */
+/** Writes the databases in files that part `open` opens, in whichever engine. */
 export async function prepareStorage(
   source: Source,
   { n, folder }: StorageRequest,

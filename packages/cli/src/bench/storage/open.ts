@@ -36,7 +36,7 @@ export async function prepareOpen(
 }
 
 /**
- * Measures part `open`.
+ * Measures part `open`, with the databases of {@link prepareOpen}.
  *
  * @throws Error if what is opened is not what was written
  */
@@ -48,7 +48,6 @@ export async function measureOpen(
   folder: string,
   tell: (doing: string) => Promise<void>,
 ): Promise<OpenFigures> {
-  await prepareOpen(data, n, places, folder, tell);
   const times = async (name: string, history: boolean, records: number): Promise<Spread> => {
     await tell(name);
     const url = places.url(folder, name);

@@ -35,7 +35,7 @@ export interface StorageRequest {
   readonly n: number;
   /** Rounds of what is timed. */
   readonly rounds: number;
-  /** Folder of databases in files; empty where there are none. */
+  /** Folder of databases in files; empty in a page, which makes its own. */
   readonly folder: string;
 }
 

@@ -17,7 +17,7 @@ import {
   type StorageResults,
 } from "./protocol.ts";
 
-/** Parts that the JVM has; it opens what Node has written. */
+/** Parts that the JVM has. */
 const JVM_PARTS: readonly Part[] = ["open"];
 
 /** Options of `bench storage`. */
@@ -73,7 +73,7 @@ export async function storage(options: StorageOptions): Promise<StorageReport> {
     let done = 0;
     for (const [i, part] of parts.entries()) {
       const directory = join(scratch, part);
-      if (part === "open" && names.includes("jvm")) {
+      if (part === "open" && names.some((name) => name !== "chromium")) {
         await prepare({ data, part, n, rounds, folder: directory }, bar, done);
       }
       for (const name of turned(names, i)) {
@@ -137,7 +137,7 @@ async function measure(
   }
 }
 
-/** Has Node write the databases that the JVM opens. */
+/** Has Node write the databases that Node and the JVM open. */
 async function prepare(request: StorageRequest, bar: Progress, done: number): Promise<void> {
   const engine = await start("node", undefined);
   try {
