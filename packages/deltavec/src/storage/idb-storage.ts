@@ -618,10 +618,12 @@ async function write(
 
 /** Removes all bytes from a position on. */
 async function cut(chunks: Chunks<"readwrite">, file: string, size: number): Promise<void> {
-  const before = IDBKeyRange.bound([file, 0], [file, size], false, true);
-  const cursor = await chunks.openCursor(before, "prev");
-  if (cursor !== null && cursor.key[1] + cursor.value.length > size) {
-    started(chunks.put(cursor.value.slice(0, size - cursor.key[1]), cursor.key));
+  if (size > 0) {
+    const before = IDBKeyRange.bound([file, 0], [file, size], false, true);
+    const cursor = await chunks.openCursor(before, "prev");
+    if (cursor !== null && cursor.key[1] + cursor.value.length > size) {
+      started(chunks.put(cursor.value.slice(0, size - cursor.key[1]), cursor.key));
+    }
   }
   started(chunks.delete(fileRange(file, size)));
 }
