@@ -25,6 +25,7 @@ export const STORAGE_BARS: readonly Bar[] = [
   },
   { name: "open_opfs_ms", what: "open, opfs", unit: "ms", limit: 60 },
   { name: "open_opfs_tail_ms", what: "with a tail, less 1 ms per 1,000", unit: "ms", limit: 60 },
+  { name: "open_opfs_history_ms", what: "with history", unit: "ms" },
   { name: "open_node_ms", what: "open, files, Node", unit: "ms" },
   { name: "open_jvm_ms", what: "open, files, JVM", unit: "ms", limit: 30 },
   {
@@ -71,6 +72,7 @@ export function storageFigures(
     import_changed_results: exported?.changed_results,
     open_opfs_ms: opfs?.open_ms.median,
     open_opfs_tail_ms: opfs && opfs.tail_ms.median - opfs.tail / 1000,
+    open_opfs_history_ms: opfs?.history_ms.median,
     open_node_ms: engines.node?.open?.open_ms.median,
     open_jvm_ms: engines.jvm?.open?.open_ms.median,
     relaxed_slowdown: relaxed && Math.max(relaxed.batches.median, relaxed.calls.median),

@@ -71,14 +71,14 @@ export interface ExportFigures extends ExportTimes {
 
 /** Milliseconds to open a database in files. */
 export interface OpenFigures {
-  /** Nothing behind the snapshot but records of opening and closing. */
+  /** Without history; nothing behind the snapshot but records of opening and closing. */
   readonly open_ms: Spread;
   /** Deltas behind the snapshot. */
   readonly tail: number;
   /** With these. */
   readonly tail_ms: Spread;
-  /** Without history, nothing behind the snapshot. */
-  readonly plain_ms: Spread;
+  /** With the history of part `export`, nothing behind the snapshot. */
+  readonly history_ms: Spread;
 }
 
 /** Ratios of the times with a log to those without, of neighbouring blocks of work. */

@@ -47,7 +47,7 @@ final class StorageOpen {
     found.put("open_ms", times("snapshot", 0));
     found.put("tail", tail);
     found.put("tail_ms", times("tail", (tail + BATCH - 1) / BATCH));
-    found.put("plain_ms", times("plain", 0));
+    found.put("history_ms", times("history", 0));
     return found;
   }
 
