@@ -1,6 +1,6 @@
 import type { EngineName } from "../../engine/engine.ts";
 import { type Bar, kept } from "../bars.ts";
-import type { StorageResults } from "./protocol.ts";
+import type { KillFigures, StorageResults } from "./protocol.ts";
 
 /** What was measured of the parts on one engine. */
 export type StorageFigures = Partial<StorageResults>;
@@ -61,9 +61,9 @@ export const STORAGE_BARS: readonly Bar[] = [
 export function storageFigures(
   engines: Partial<Record<EngineName, StorageFigures>>,
   main: EngineName,
+  kills: KillFigures | undefined,
 ): Record<string, number> {
   const { export: exported, open, relaxed, strict, change } = engines[main] ?? {};
-  const kills = engines.node?.kills;
   const opfs = main === "chromium" ? open : undefined;
   const figures: Record<string, number | undefined> = {
     export_ms: exported?.export_ms.median,

@@ -26,7 +26,7 @@ export const BATCH = 100;
 /** Callers that wait for their deltas to be on disk at the same time. */
 export const CALLERS = 64;
 
-/** One part, to be measured by an engine. */
+/** One part, to be measured by an engine: any but `kills`. */
 export interface StorageRequest {
   /** Folder (Node) or URL (Chromium) of the data set. */
   readonly data: string;
@@ -115,7 +115,11 @@ export interface ChangeFigures {
 
 /** What part `kills` found. */
 export interface KillFigures {
+  /** Where the databases were. */
+  readonly places: readonly string[];
   readonly kills: number;
+  /** Batches that were promised to be on disk, in all. */
+  readonly batches: number;
   /** Kills behind which something was lost that was promised, or the database could not be opened. */
   readonly lost: number;
   /** What was wrong with the first of them. */
@@ -123,12 +127,11 @@ export interface KillFigures {
   readonly seconds: number;
 }
 
-/** What the parts find. */
+/** What the parts find in an engine. */
 export interface StorageResults {
   readonly export: ExportFigures;
   readonly open: OpenFigures;
   readonly relaxed: RelaxedFigures;
   readonly strict: StrictFigures;
   readonly change: ChangeFigures;
-  readonly kills: KillFigures;
 }

@@ -1,8 +1,10 @@
 import { ENGINES } from "../../engine/engine.ts";
+import { brief } from "../../files/text.ts";
 import { colors, heading, WIDTH, whole } from "../../terminal.ts";
 import type { Spread } from "../bridge/protocol.ts";
 import { barLines, TITLES, table } from "../report.ts";
 import { STORAGE_BARS, type StorageFigures } from "./bars.ts";
+import type { KillFigures } from "./protocol.ts";
 import type { StorageReport } from "./storage.ts";
 
 /** Columns of the first column of a table. */
@@ -27,9 +29,10 @@ export function renderStorage(report: StorageReport): string {
         ? []
         : [colors.dim(`${TITLES[name].padEnd(9)} ${about.runtimes[name]}`)],
     ),
-    "",
-    heading("Median, and the least and the most of all rounds"),
-    out.toString(),
+    ...(out.length === 0
+      ? []
+      : ["", heading("Median, and the least and the most of all rounds"), out.toString()]),
+    ...killLines(report.kills),
     ...(barsNode === undefined
       ? []
       : ["", heading("Bars (Node)"), barLines(STORAGE_BARS, barsNode)]),
@@ -37,6 +40,20 @@ export function renderStorage(report: StorageReport): string {
     heading(`Bars (${main} unless said)`),
     barLines(STORAGE_BARS, bars),
   ].join("\n");
+}
+
+function killLines(kills: KillFigures | undefined): string[] {
+  if (kills === undefined) {
+    return [];
+  }
+  const { places, seconds, batches, error } = kills;
+  return [
+    "",
+    heading("Kills"),
+    `  ${whole(kills.kills)} in ${seconds.toFixed(0)} s, in ${places.join(", ")}`,
+    `  ${whole(batches)} batches were promised to be on disk`,
+    ...(error === null ? [] : [`  ${colors.red(brief(error, WIDTH - 2))}`]),
+  ];
 }
 
 type Line = readonly [what: string, of: (figures: StorageFigures) => string | undefined];
@@ -65,8 +82,6 @@ const LINES: readonly Line[] = [
   ["  part of raw flushes", (f) => f.strict && ratio(f.strict.share)],
   ["Bytes of one change", (f) => f.change && cells(f.change.change_bytes, rounded)],
   ["  of all vectors", (f) => f.change && whole(f.change.base_bytes)],
-  ["Kills, seconds", (f) => f.kills && `${whole(f.kills.kills)}   ${f.kills.seconds.toFixed(1)}`],
-  ["  what was wrong", (f) => f.kills?.error ?? undefined],
 ];
 
 function ms(figure: Spread): string {

@@ -10,6 +10,7 @@ import { machine, start, turned } from "../engines.ts";
 import { missed, type StorageFigures, storageFigures } from "./bars.ts";
 import { measureKills } from "./kills.ts";
 import {
+  type KillFigures,
   PARTS,
   type Part,
   type StorageProgress,
@@ -46,6 +47,7 @@ export interface StorageReport {
     readonly runtimes: Partial<Record<EngineName, string>>;
   };
   readonly engines: Partial<Record<EngineName, StorageFigures>>;
+  readonly kills?: KillFigures;
   readonly bars: Readonly<Record<string, number>>;
   /** Node's, where Chromium was measured, too. */
   readonly barsNode?: Readonly<Record<string, number>>;
@@ -66,6 +68,7 @@ export async function storage(options: StorageOptions): Promise<StorageReport> {
   const names = ENGINES.filter((name) => options.engines.includes(name));
   const found = new Map(names.map((name) => [name, {} as Record<string, unknown>]));
   const runtimes: StorageReport["about"]["runtimes"] = {};
+  let killed: KillFigures | undefined;
   const scratch = await mkdtemp(join(tmpdir(), "deltavec-storage-"));
   const bar = progressBar("measuring", parts.length * names.length);
   const host = names.includes("chromium") ? await ChromiumHost.start(data) : undefined;
@@ -82,10 +85,11 @@ export async function storage(options: StorageOptions): Promise<StorageReport> {
         const since = performance.now();
         const tell = ({ doing }: StorageProgress): void => bar.to(done - 1, `${what}: ${doing}`);
         if (part === "kills") {
-          if (name !== "node") {
+          // Those of all engines in one.
+          if (name !== names.at(-1)) {
             continue;
           }
-          found.get(name)![part] = await measureKills(kills, join(scratch, part), tell);
+          killed = await measureKills(names, kills, tell);
         } else if (name === "jvm" && !JVM_PARTS.includes(part)) {
           continue;
         } else {
@@ -113,8 +117,9 @@ export async function storage(options: StorageOptions): Promise<StorageReport> {
   const report: StorageReport = {
     about: { machine: machine(), load, n, rounds, runtimes },
     engines,
-    bars: storageFigures(engines, main),
-    ...(both && { barsNode: storageFigures(engines, "node") }),
+    ...(killed && { kills: killed }),
+    bars: storageFigures(engines, main, killed),
+    ...(both && { barsNode: storageFigures(engines, "node", killed) }),
   };
   if (options.json !== undefined) {
     await writeFile(options.json, `${JSON.stringify(toJson(report), null, 2)}\n`);
@@ -128,7 +133,7 @@ async function measure(
   host: ChromiumHost | undefined,
   request: StorageRequest,
   tell: (event: StorageProgress) => void,
-): Promise<{ runtime: string; figures: StorageResults[Part] }> {
+): Promise<{ runtime: string; figures: StorageResults[keyof StorageResults] }> {
   const engine = await start(name, host);
   try {
     return await engine.call("storage", request, (event) => tell(event as StorageProgress));
@@ -150,13 +155,14 @@ async function prepare(request: StorageRequest, bar: Progress, done: number): Pr
 }
 
 /**
- * The figures as `--json` writes them: details of each engine, then `bars`, Chromium's where none is named (Node's if Chromium was
+ * The figures as `--json` writes them: details of each engine, and of the kills, then `bars`, Chromium's where none is named (Node's if Chromium was
  * not measured), and `bars_node` where there are both; `missed` are the names of the bars that `bars` misses.
  */
-function toJson({ about, engines, bars, barsNode }: StorageReport): object {
+function toJson({ about, engines, kills, bars, barsNode }: StorageReport): object {
   return {
     about,
     ...engines,
+    ...(kills && { kills }),
     bars,
     ...(barsNode && { bars_node: barsNode }),
     missed: missed(bars),
