@@ -93,7 +93,7 @@ execFileSync(
   { stdio: "inherit" },
 );
 const declarations = new Map(
-  readdirSync(dist, { recursive: true, encoding: "utf8" })
+  readdirSync(dist)
     .filter((name) => name.endsWith(".d.ts"))
     .map((name) => [name, readFileSync(join(dist, name), "utf8")]),
 );
@@ -102,9 +102,9 @@ const used = new Set([
 ]);
 for (const name of used) {
   // The compiler leaves the names of sources in declarations.
-  const text = (declarations.get(name) ?? "").replace(/(from "\.\.?\/[^"]+)\.ts"/g, '$1.js"');
-  for (const [, part] of text.matchAll(/from "(\.\.?\/[^"]+)\.js"/g)) {
-    used.add(`${join(dirname(name), part)}.d.ts`);
+  const text = (declarations.get(name) ?? "").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');
+  for (const [, part] of text.matchAll(/from "\.\/([^"]+)\.js"/g)) {
+    used.add(`${part}.d.ts`);
   }
   writeFileSync(join(dist, name), text);
 }
