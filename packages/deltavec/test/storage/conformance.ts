@@ -23,11 +23,12 @@ const MB = 1 << 20;
 
 let names = 0;
 
-/** Bytes that differ from place to place. */
+/** Bytes that differ from place to place, and do not get smaller where a platform compresses. */
 export function pattern(length: number, seed = 0): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   for (let i = 0; i < length; i++) {
-    bytes[i] = Math.imul(i + seed * 7919, 2654435761) >>> 24;
+    const mixed = Math.imul(i + seed * 7919 + 1, 0x9e3779b1);
+    bytes[i] = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 21;
   }
   return bytes;
 }
