@@ -36,13 +36,12 @@ final class Store {
 
   /** A database, and what belongs to its memory. */
   private static final class Core {
-    private final DatabaseOptions options;
+    private DatabaseOptions options;
     private final SegmentMemory memory;
     private final Database database;
     private final Buffer input;
     private final FrameWriter writer;
     private final FrameDecoder decoder;
-    private long replica;
 
     /**
      * Takes over the memory.
@@ -55,9 +54,8 @@ final class Store {
       input = new Buffer(database.heap());
       input.reserve(0);
       options = database.options();
-      replica = options.replica();
       writer = new FrameWriter(memory, options.compression());
-      decoder = new FrameDecoder(memory, database.heap(), replica);
+      decoder = new FrameDecoder(memory, database.heap(), options.replica());
     }
 
     private void close() {
@@ -133,13 +131,13 @@ final class Store {
 
   /** Returns the number of the replica that deltas are issued under. */
   long replica() {
-    return core.replica;
+    return core.options.replica();
   }
 
   /** Issues deltas under another replica from now on. */
   void replica(long number) {
     core.database.replica(number);
-    core.replica = number;
+    core.options = StoredOptions.build(StoredOptions.of(core.options), number);
     core.decoder.replica(number);
   }
 
