@@ -972,6 +972,7 @@ export class DeltaVectorDB {
       deltas,
       index: indexKept ? "kept" : indexDamaged ? "damaged" : "rebuilt",
       history: historyTaken,
+      replicaId,
     };
   }
 
