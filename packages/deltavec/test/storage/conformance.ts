@@ -173,6 +173,22 @@ export function storageTests({ prefix, runs, seed }: Kit): Tests {
       },
     ),
 
+    "what was read before is read as it is now": withFile(async (file) => {
+      await file.write(0, pattern(1000));
+      await file.flush(true);
+      sameBytes(await content(file), pattern(1000));
+      await file.write(500, pattern(10, 1));
+      await file.flush(true);
+      const target = new Uint8Array(10);
+      same(await file.read(500, target), 10);
+      sameBytes(target, pattern(10, 1), "what was overwritten");
+      await file.truncate(505);
+      await file.write(505, pattern(10, 2));
+      await file.flush(false);
+      same(await file.read(505, target), 10);
+      sameBytes(target, pattern(10, 2), "what was cut and appended");
+    }),
+
     "writing over the end makes the file longer": withFile(async (file) => {
       await file.write(0, pattern(100));
       await file.flush(false);
