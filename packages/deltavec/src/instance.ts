@@ -180,6 +180,44 @@ export interface Gate {
   end(): void;
 }
 
+/** Told of what changes a database, to keep it: the log of a durable one. */
+export interface Recorder {
+  /** Throws if nothing may be changed any more. */
+  check(): void;
+
+  /**
+   * A call has changed the database.
+   *
+   * @param kind - {@link APPLIED} and so on
+   * @param count - deltas
+   * @param clock - what the clock had said
+   * @param sequence - the own replica's newest, 0 if it is as before
+   * @param head - bytes to be kept before the others
+   * @param bytes - the memory that the others lie in
+   * @param at - where they begin
+   * @param length - how many they are
+   */
+  record(
+    kind: number,
+    count: number,
+    clock: number,
+    sequence: number,
+    head: Uint8Array | undefined,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+  ): void;
+
+  /** The database holds another state now; `sequence` is the own replica's newest. */
+  imported(sequence: number): void;
+}
+
+/** What was done, as {@link Recorder} is told (docs/format.md, kinds of records). */
+export const APPLIED = 2;
+export const MERGED = 3;
+export const ROLLED_BACK = 4;
+export const COMPACTED = 5;
+
 /** A database that another instance writes to the same memory. */
 export interface Image {
   readonly memory: WebAssembly.Memory;
@@ -215,6 +253,8 @@ export class Instance implements FrameTarget {
   onEnd: (() => void) | undefined;
   /** Passed by all calls that write what others may search. */
   gate: Gate | undefined;
+  /** Told of each call that has changed the database. */
+  recorder: Recorder | undefined;
 
   #exports: Exports;
   readonly #shared: boolean;
@@ -342,7 +382,8 @@ export class Instance implements FrameTarget {
 
   /** Applies frames in the input buffer; {@link output} has 4 words for each. Throws what the core refuses. */
   apply(address: number, bytes: number, count: number, now: number, batch: boolean): void {
-    const { gate } = this;
+    const { gate, recorder } = this;
+    recorder?.check();
     gate?.enter();
     let result: number;
     try {
@@ -354,6 +395,10 @@ export class Instance implements FrameTarget {
     this.#settle();
     if (result < 0) {
       throw this.#error(result, batch);
+    }
+    if (recorder !== undefined) {
+      const sequence = this.words[this.output + 4 * count - 2];
+      recorder.record(APPLIED, count, now, sequence, undefined, this.bytes, address, bytes);
     }
   }
 
@@ -493,8 +538,14 @@ export class Instance implements FrameTarget {
 
   /** Merges the `bytes` bytes in the input buffer. {@link output} has the result. */
   merge(bytes: number, now: number): void {
+    const { recorder } = this;
+    recorder?.check();
     const call = () => this.#exports.dv_merge(this.#handle, this.input, bytes, now, upper(now));
     this.#done(this.#write(call));
+    const { words, output } = this;
+    if (words[output] > 0 || words[output + 2] > 0) {
+      recorder?.record(MERGED, words[output], now, 0, undefined, this.bytes, this.input, bytes);
+    }
   }
 
   /** Makes {@link output} the cursor. */
@@ -519,9 +570,20 @@ export class Instance implements FrameTarget {
     const id = idBytes === 0 ? 0 : this.input;
     const [low, high] = Number.isFinite(before) ? [before, upper(before)] : [-1, 0x7fff_ffff];
     const most = upper(maxBytes);
+    const { recorder } = this;
+    recorder?.check();
     const call = () =>
       this.#exports.dv_compact(this.#handle, id, idBytes, low, high, keepLast, maxBytes, most);
     this.#done(this.#write(call));
+    if (recorder !== undefined && (before > 0 || maxBytes >= 0)) {
+      const head = new DataView(new ArrayBuffer(22));
+      head.setFloat64(0, before, true);
+      head.setFloat64(8, maxBytes, true);
+      head.setUint32(16, keepLast, true);
+      head.setUint16(20, idBytes, true);
+      const bytes = new Uint8Array(head.buffer);
+      recorder.record(COMPACTED, 0, 0, 0, bytes, this.bytes, this.input, idBytes);
+    }
   }
 
   /**
@@ -529,6 +591,8 @@ export class Instance implements FrameTarget {
    * number of deltas applied; {@link output} has 4 words for each.
    */
   rollBackTo(idBytes: number, now: number): number {
+    const { recorder } = this;
+    recorder?.check();
     const call = () =>
       this.#exports.dv_rollback_to(
         this.#handle,
@@ -538,7 +602,14 @@ export class Instance implements FrameTarget {
         now,
         upper(now),
       );
-    return this.#done(this.#write(call));
+    const count = this.#done(this.#write(call));
+    if (recorder !== undefined && count > 0) {
+      const head = Uint8Array.of(idBytes, idBytes >>> 8);
+      const sequence = this.words[this.output + 4 * count - 2];
+      const { bytes, input } = this;
+      recorder.record(ROLLED_BACK, count, now, sequence, head, bytes, input, idBytes + 16);
+    }
+    return count;
   }
 
   /** Puts bytes into the input buffer; returns their number. */

@@ -1,4 +1,5 @@
 import {
+  CLOSE,
   corrupt,
   HEADER_BYTES,
   type LogRecord,
@@ -59,7 +60,10 @@ export interface SegmentReport {
   readonly size: number;
   /** Where they stop being good; undefined if they fill the file. */
   readonly bad: BadPlace | undefined;
-  /** Number of a good record behind the bad place, if there is one. */
+  /**
+   * Number of a good record behind the bad place that was written when all before the bad place was on disk: what is bad
+   * was good once. Undefined if there is none: then it may have been lost with the power, before it was acknowledged.
+   */
   readonly behind: number | undefined;
   /** The OPEN records, with copies of their payloads. */
   readonly opens: readonly LogRecord[];
@@ -188,51 +192,48 @@ export async function examineSegment(source: ByteSource, first: number): Promise
     }
   }
   const behind =
-    bad === undefined
-      ? undefined
-      : await goodRecordBehind(source, bad.offset, (last ?? first - 1) + 1);
+    bad === undefined ? undefined : await proofBehind(source, bad.offset, (last ?? first - 1) + 1);
   return { header, last, sequence, lastKind, end, size, bad, behind, opens };
 }
 
 /**
- * Looks for a good record behind a bad place, at any offset. A record that lies in the payload of another is none of the
- * log's own; its number would be that of a record to come by chance only, and is at most as many ahead as there is room for.
+ * Looks for a good record behind a bad place, at any offset, that was written when the bad one was on disk. (A record within
+ * the payload of another is none of the log's own, and would have such a number by chance only.)
  *
- * @param least - the least number it may have
+ * @param missing - number of the record that should be at the bad place
  * @returns its number, or undefined
  */
-async function goodRecordBehind(
+export async function proofBehind(
   source: ByteSource,
   from: number,
-  least: number,
+  missing: number,
 ): Promise<number | undefined> {
   const size = await source.size();
-  const most = least + size / RECORD_BYTES;
+  const most = missing + size / RECORD_BYTES;
   const window = new Window(source);
   for (let offset = from; offset + RECORD_BYTES <= size; offset++) {
     let at = offset - window.start;
     if (at < 0 || at + RECORD_BYTES > window.bytes.length) {
       at = await window.have(offset, RECORD_BYTES);
+      if (at < 0) {
+        return undefined;
+      }
     }
-    const { bytes } = window;
+    const { bytes, view } = window;
     // The kind is 1 to 6 and three zeroes follow it: nearly all offsets fail here.
     const kind = bytes[at + 16];
-    if (kind < OPEN || kind > 6 || bytes[at + 17] !== 0 || bytes[at + 36] !== 0) {
+    if (kind < OPEN || kind > CLOSE || bytes[at + 17] !== 0) {
       continue;
     }
-    const length = recordLength(window.view, at);
-    const number = recordNumber(window.view, at);
-    if (length === undefined || number < least || number > most || offset + length > size) {
+    const length = recordLength(view, at);
+    const number = recordNumber(view, at);
+    const proves = number - 1 - view.getUint32(at + 36, true) >= missing;
+    if (length === undefined || !proves || number > most || offset + length > size) {
       continue;
     }
-    const start = window.start;
     at = await window.have(offset, length);
     if (at >= 0 && recordHolds(window.bytes, window.view, at)) {
       return number;
-    }
-    if (window.start !== start) {
-      // Back to small steps: the window may have moved for a length that means nothing.
-      await window.have(offset, RECORD_BYTES);
     }
   }
   return undefined;

@@ -8,7 +8,7 @@ export const HEADER_BYTES = 64;
 /** Bytes of a record before its payload. */
 export const RECORD_BYTES = 40;
 /** The most bytes of a payload. */
-export const MAX_PAYLOAD = 2 ** 30;
+export const MAX_PAYLOAD: number = 2 ** 30;
 
 /** Kinds of records. */
 export const OPEN = 1;
@@ -69,6 +69,8 @@ export interface LogRecord {
   readonly clock: number;
   /** The own replica's newest sequence behind it. */
   readonly sequence: number;
+  /** How many records right before it were not known to be on disk when it was written: these alone may be lost. */
+  readonly unsure: number;
   readonly payload: Uint8Array;
 }
 
@@ -162,24 +164,28 @@ export function writeRecordHeader(
   view.setUint32(at + 20, count, true);
   view.setFloat64(at + 24, clock, true);
   view.setUint32(at + 32, sequence, true);
-  view.setUint32(at + 36, 0, true);
 }
 
-/** Puts the checksum into a record. Returns where the next one begins. */
-export function sealRecord(bytes: Uint8Array, view: DataView, at: number): number {
+/**
+ * Puts into a record what is known of those before it, and the checksum. Returns where the next one begins.
+ *
+ * @param durable - number of the last record that is known to be on disk
+ */
+export function sealRecord(bytes: Uint8Array, view: DataView, at: number, durable: number): number {
   const end = at + RECORD_BYTES + view.getUint32(at, true);
+  view.setUint32(at + 36, Math.min(readU64(view, at + 8) - 1 - durable, 0xffff_ffff), true);
   view.setUint32(at + RECORD_CRC, crc32c(bytes, at + COVERED_FROM, end), true);
   return end;
 }
 
 /** Makes one record of its own, with its checksum. */
 export function makeRecord(record: LogRecord): Uint8Array<ArrayBuffer> {
-  const { payload, number, kind, count, clock, sequence } = record;
+  const { payload, number, kind, count, clock, sequence, unsure } = record;
   const bytes = new Uint8Array(RECORD_BYTES + payload.length);
   const view = new DataView(bytes.buffer);
   writeRecordHeader(view, 0, payload.length, number, kind, count, clock, sequence);
   bytes.set(payload, RECORD_BYTES);
-  sealRecord(bytes, view, 0);
+  sealRecord(bytes, view, 0, number - 1 - unsure);
   return bytes;
 }
 
@@ -191,7 +197,6 @@ export function recordLength(view: DataView, at: number): number | undefined {
     length <= MAX_PAYLOAD &&
     kind >= OPEN &&
     kind <= CLOSE &&
-    view.getUint32(at + 36, true) === 0 &&
     view.getUint32(at + 12, true) < 2 ** 21;
   return fits ? RECORD_BYTES + length : undefined;
 }
@@ -216,6 +221,7 @@ export function readRecord(bytes: Uint8Array, view: DataView, at: number): LogRe
     count: view.getUint32(at + 20, true),
     clock: view.getFloat64(at + 24, true),
     sequence: view.getUint32(at + 32, true),
+    unsure: view.getUint32(at + 36, true),
     payload: bytes.subarray(from, from + view.getUint32(at, true)),
   };
 }
