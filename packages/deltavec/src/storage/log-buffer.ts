@@ -95,6 +95,11 @@ export class LogBuffer implements Recorder {
     this.#chunk = newChunk(FIRST_BYTES, segment);
   }
 
+  /** The segment that records are added to. */
+  get segment(): number {
+    return this.#chunk.segment;
+  }
+
   check(): void {
     if (this.failure !== undefined) {
       throw this.failure;

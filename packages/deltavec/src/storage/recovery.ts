@@ -1,6 +1,7 @@
 import { DeltaError } from "../errors.ts";
 import {
   APPLY,
+  CLOSE,
   corrupt,
   type LogRecord,
   OPEN,
@@ -191,7 +192,7 @@ async function tryCandidate(
           open = readOpen(record);
           state.open(open);
           sequence = record.sequence;
-        } else if (record.kind >= APPLY) {
+        } else if (record.kind !== CLOSE) {
           sequence = again(storage, segment, record, state) || sequence;
         }
       }

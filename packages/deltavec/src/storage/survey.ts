@@ -20,6 +20,7 @@ export interface SnapshotFile {
   readonly records: number;
   /** Undefined for a base. */
   readonly builtOn: number | undefined;
+  readonly bytes: number;
 }
 
 /** A file that is not what its name says. */
@@ -110,7 +111,11 @@ export async function survey(storage: Storage): Promise<Survey> {
       continue;
     }
     try {
-      const header = await withFile(storage, name, readHead);
+      const [header, bytes] = await withFile(
+        storage,
+        name,
+        async (file) => [await readHead(file), await file.size()] as const,
+      );
       const increment = header.builtOn !== undefined;
       id ??= header.id;
       if (header.records !== parsed.number || increment !== (parsed.kind === "increment")) {
@@ -118,7 +123,7 @@ export async function survey(storage: Storage): Promise<Survey> {
       } else if (foreign(header.id)) {
         bad.push({ name, why: "it belongs to another database" });
       } else {
-        snapshots.push({ name, records: header.records, builtOn: header.builtOn });
+        snapshots.push({ name, records: header.records, builtOn: header.builtOn, bytes });
       }
     } catch (error) {
       bad.push({ name, why: damageOf(error) });
