@@ -21,7 +21,7 @@ import { Instance } from "./instance.ts";
 import { Listeners } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
 import { openOptions, resolve } from "./options.ts";
-import type { ConnectOptions, RemoteDeltaVectorDB } from "./remote.ts";
+import type { ConnectOptions, DurableDeltaVectorDB, RemoteDeltaVectorDB } from "./remote.ts";
 import { repair } from "./repair.ts";
 import { readReport, readStats } from "./reports.ts";
 import { Search } from "./search.ts";
@@ -187,6 +187,10 @@ export class DeltaVectorDB {
    * await db.search(query, 10);
    * ```
    */
+  static connect(
+    options: ConnectOptions & { readonly storage: string },
+  ): Promise<DurableDeltaVectorDB>;
+  static connect(options?: ConnectOptions): Promise<RemoteDeltaVectorDB>;
   static async connect(options: ConnectOptions = {}): Promise<RemoteDeltaVectorDB> {
     return (await import("./connect.ts")).connect(options);
   }

@@ -22,7 +22,8 @@ export interface OpenMessage {
   readonly port: MessagePort;
   /** Without it the worker loads its own, and answers with it. */
   readonly module: WebAssembly.Module | undefined;
-  readonly options: ResolvedDeltaDBOptions;
+  /** Undefined with a storage, which has its own. */
+  readonly options: ResolvedDeltaDBOptions | undefined;
   /** Whether calls bring the time with them; else the worker has its own clock. */
   readonly clock: boolean;
   /** The gate of readers. With it the database lives in shared memory. */

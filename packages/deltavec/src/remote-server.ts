@@ -72,9 +72,8 @@ export async function open(
   message: unknown,
   ownModule: () => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<void> {
-  const { deltavec, port, module, options, clock, gate, life, reader } = (message ?? {}) as Partial<
-    OpenMessage & ReaderMessage
-  >;
+  const given = (message ?? {}) as Partial<OpenMessage & ReaderMessage>;
+  const { deltavec, port, module, options, clock, gate, life, reader, storage } = given;
   if (deltavec === undefined || !(port instanceof MessagePort)) {
     return;
   }
@@ -89,7 +88,14 @@ export async function open(
         "the database's worker runs another release of deltavec than the caller",
       );
     }
-    await load(() => (gate === undefined ? (module ?? ownModule()) : sharedModule(ownModule)));
+    const loadModule = (): Promise<void> =>
+      load(() => (gate === undefined ? (module ?? ownModule()) : sharedModule(ownModule)));
+    if (storage !== undefined) {
+      const { serveStorage } = await import("./storage/serve.ts");
+      await serveStorage(given as OpenMessage, storage, loadModule);
+      return;
+    }
+    await loadModule();
     let time: unknown;
     const all: DeltaDBOptions = {
       ...options,
@@ -334,9 +340,9 @@ export class Server {
     const [id, method, args, now] = request;
     this.#setTime(now);
     try {
-      const given = this.#call(method, args, id, frames);
-      const written = this.#storage && !READS.has(method) ? this.#storage.written() : undefined;
-      const result = written === undefined ? given : written.then(() => given);
+      const call = (): unknown => this.#call(method, args, id, frames);
+      const changes = this.#storage !== undefined && !READS.has(method);
+      const result = changes ? this.#storage.run(call) : call();
       if (result instanceof Promise) {
         const waits = method === NEXT ? 0 : 1;
         this.#open += waits;
@@ -417,11 +423,11 @@ export class Server {
 
   #postAlone(answer: Answer): void {
     try {
-      this.#port.postMessage([answer]);
+      this.#port.postMessage([answer], []);
     } catch (error) {
       const { message } = error as Error;
       const problem = invalid(`the result cannot be sent from the worker: ${message}`);
-      this.#port.postMessage([[ERROR, answer[1], encodeError(problem)]]);
+      this.#port.postMessage([[ERROR, answer[1], encodeError(problem)]], []);
     }
   }
 
@@ -453,7 +459,7 @@ export class Server {
   /** Subscribes. Returns the position behind what was told. */
   #subscribe(options: FeedOptions | undefined, id: number): number {
     const tell = (event: DeltaEvent): void => this.#answer([EVENT, id, event]);
-    const free = this.#db.onDelta(tell, options);
+    const free = this.#db.onDelta(tell, options ?? {});
     this.#resources.set(id, { free });
     return this.#db.position;
   }
@@ -607,7 +613,7 @@ export class Server {
 }
 
 /** What a server does with the storage of its database. */
-export type ServedStorage = Pick<Backing, "written" | "flush" | "checkpoint">;
+export type ServedStorage = Pick<Backing, "run" | "flush" | "checkpoint">;
 
 /** Whether the delta at a position has this id; one that was compacted away is taken for it, as it was stored. */
 function isAt(instance: Instance, ids: DeltaIds, position: number, deltaId: string): boolean {

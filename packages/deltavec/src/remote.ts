@@ -7,6 +7,9 @@ import type {
   DeltaChannelOptions,
 } from "./channel.ts";
 import type { DeltaVectorDB } from "./database.ts";
+import type { TabMode } from "./storage/backing.ts";
+import type { RecoveryReport } from "./storage/recovery.ts";
+import type { Durability } from "./storage/stored.ts";
 import type {
   DeltaDBOptions,
   DeltaEventListener,
@@ -39,8 +42,42 @@ export interface ConnectOptions extends DeltaDBOptions {
    * shared memory (see `detect`): in a page, cross-origin isolation. Default 0.
    */
   readers?: number;
+  /**
+   * Where the database keeps what it holds (docs/storage.md): `opfs://NAME`, `idb://NAME`, `file:PATH` or `memory:NAME`. The
+   * worker opens it. Without it the database is in memory, and ends with the worker.
+   */
+  storage?: string;
+  /** With a storage: `strict`, calls wait until what they changed is on disk; `relaxed`, it gets there in the background. Default `relaxed`. */
+  durability?: Durability;
+  /** With a storage: milliseconds that changes wait in memory at most, if `relaxed`. Default 1,000. */
+  flushMs?: number;
+  /** With a storage: opens the longest whole beginning of a log that is damaged in the middle. Default false. */
+  recover?: boolean;
+  /** With a storage: makes a database that is not there. Default true. */
+  create?: boolean;
+  /**
+   * With `idb://` and `opfs://`: `share`, one tab has the storage open, the others work through it; `follow`, as well, but this
+   * face refuses changes; `exclusive`, this tab alone. Default `share`, with readers `exclusive`.
+   */
+  tabs?: TabMode;
   /** Gives up opening: `connect` rejects with its reason, and the workers are ended. Does nothing once the database is open. */
   signal?: AbortSignal | undefined;
+}
+
+/** A database that has a storage, in a worker, in another tab, or here: docs/storage.md. */
+export interface DurableDeltaVectorDB extends RemoteDeltaVectorDB {
+  /** What opening the storage found. */
+  readonly recovery: RecoveryReport;
+  /** The storage's URL. */
+  readonly storage: string;
+  /** What calls wait for. */
+  readonly durability: Durability;
+  /** Whether the storage is this tab's own affair for now, or another's. */
+  readonly role: "leader" | "follower";
+  /** Fulfilled once all changes made so far are on disk. */
+  flush(): Promise<void>;
+  /** Writes a snapshot; fulfilled once it is proven. */
+  checkpoint(): Promise<void>;
 }
 
 /** How a face of a remote database calls. */

@@ -109,7 +109,10 @@ export function onDeath(worker: WorkerLike, listener: (death: Death) => void): v
  * ends, and the process would end before anybody was told.
  */
 export function keepAlive(on: boolean, worker: WorkerLike, port: Port): void {
-  for (const each of [worker, port] as readonly unknown[] as readonly Pick<AnyWorker, "ref" | "unref">[]) {
+  for (const each of [worker, port] as readonly unknown[] as readonly Pick<
+    AnyWorker,
+    "ref" | "unref"
+  >[]) {
     on ? each.ref?.() : each.unref?.();
   }
 }

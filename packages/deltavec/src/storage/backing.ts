@@ -1,28 +1,20 @@
 import type { DeltaVectorDB } from "../database.ts";
 import type { DeltaDBOptions, ResolvedDeltaDBOptions } from "../types.ts";
-import type { Release } from "./url.ts";
-
-/** How much of a loss of power a call outlives: `strict`, all that it did once it is resolved; `relaxed`, what was flushed. */
-export type Durability = "strict" | "relaxed";
+import type { Release } from "./lock.ts";
+import type { RecoveryReport } from "./recovery.ts";
+import type { StorageOptions } from "./stored.ts";
 
 /** Who may have a storage open: docs/storage.md, "Several tabs". */
 export type TabMode = "share" | "follow" | "exclusive";
 
-/** What opening a storage found; plain data. */
-export type Recovery = object;
-
-/** A database whose changes go to a storage. */
+/** A database whose changes go to a storage: what of StoredDatabase is needed here. */
 export interface Backing {
   /** The database in memory. What changes it is logged. */
   readonly db: DeltaVectorDB;
-  readonly recovery: Recovery;
+  readonly recovery: RecoveryReport;
 
-  /**
-   * What the changes made so far wait for before they are told to be done.
-   *
-   * @returns undefined if they wait for nothing
-   */
-  written(): Promise<void> | undefined;
+  /** Carries out, at once, a call that may change the database. Fulfilled once that is as durable as was asked for. */
+  run<T>(call: () => T): Promise<T>;
 
   /** Has all changes made so far on disk. */
   flush(): Promise<void>;
@@ -32,14 +24,6 @@ export interface Backing {
 
   /** Flushes, closes the database, the storage, and gives back its lock. */
   close(): Promise<void>;
-}
-
-/** How a database with a storage is opened, besides its own options; can be posted. */
-export interface StorageOptions {
-  readonly durability?: Durability;
-  readonly flushMs?: number;
-  readonly recover?: boolean;
-  readonly create?: boolean;
 }
 
 /**
@@ -63,5 +47,5 @@ export interface StorageStart {
 /** What is told of a database that was opened. */
 export interface StorageOpened {
   readonly options: ResolvedDeltaDBOptions;
-  readonly recovery: Recovery;
+  readonly recovery: RecoveryReport;
 }

@@ -20,8 +20,9 @@ import {
   type Requests,
 } from "../remote-protocol.ts";
 import type { DeltaEvent, FeedOptions } from "../types.ts";
-import type { Durability, StorageOpened, TabMode } from "./backing.ts";
+import type { StorageOpened, TabMode } from "./backing.ts";
 import { READS } from "./calls.ts";
+import type { Durability } from "./stored.ts";
 import {
   type ByeMessage,
   type ClientMessage,
@@ -382,7 +383,12 @@ export class TabClient implements Port {
       switch (message.type) {
         case "opened":
           this.#asked = undefined;
-          this.#attach(link, { ...message.opened, own: false, module: undefined, image: undefined });
+          this.#attach(link, {
+            ...message.opened,
+            own: false,
+            module: undefined,
+            image: undefined,
+          });
           break;
         case "refused":
           this.#fail(decodeError(message.error));
@@ -533,7 +539,9 @@ export class TabClient implements Port {
       const [id, method] = request;
       if (method === CHANNEL && !own) {
         this.#calls.delete(id);
-        queueMicrotask(() => this.#answer([[ERROR, id, encodeError(noChannel(this.#options.url))]]));
+        queueMicrotask(() =>
+          this.#answer([[ERROR, id, encodeError(noChannel(this.#options.url))]]),
+        );
         continue;
       }
       if (frames !== undefined && call.frames !== undefined && frames !== call.frames) {

@@ -2,8 +2,9 @@ import { DeltaError } from "../errors.ts";
 import { lifeName, onEnd } from "../life.ts";
 import { encodeError, type OpenedImage, type Port } from "../remote-protocol.ts";
 import { type ServedStorage, Server } from "../remote-server.ts";
-import type { Backing, Durability, OpenBacking, StorageOpened, TabMode } from "./backing.ts";
-import { hold } from "./lock.ts";
+import type { Backing, OpenBacking, StorageOpened, TabMode } from "./backing.ts";
+import { hold, type Release } from "./lock.ts";
+import type { Durability } from "./stored.ts";
 import {
   type ByeMessage,
   type ClientMessage,
@@ -15,7 +16,6 @@ import {
   type Wire,
   wireName,
 } from "./tab-protocol.ts";
-import type { Release } from "./url.ts";
 
 /** What a host is made of. */
 export interface TabHostOptions {
@@ -191,8 +191,13 @@ export class TabHost {
     };
     const strict = durability === "strict" && this.#options.durability !== "strict";
     const storage: ServedStorage = {
-      // One that wants more than the tab that leads gets it for its own calls.
-      written: () => (strict ? backing.flush() : backing.written()),
+      run: async (call) => {
+        const result = await backing.run(call);
+        if (strict) {
+          await backing.flush(); // one that wants more than the tab that leads gets it for its own calls
+        }
+        return result;
+      },
       flush: () => backing.flush(),
       checkpoint: () => backing.checkpoint(),
     };

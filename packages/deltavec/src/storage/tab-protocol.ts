@@ -1,5 +1,6 @@
 import type { OpenedImage } from "../remote-protocol.ts";
-import type { Durability, StorageOpened } from "./backing.ts";
+import type { StorageOpened } from "./backing.ts";
+import type { Durability } from "./stored.ts";
 
 /** A BroadcastChannel, as far as it is needed. */
 export interface Wire {
