@@ -7,7 +7,12 @@ import { resolve } from "./options.ts";
 import { requireSharedMemory } from "./platform.ts";
 import type { ReaderStart } from "./reader.ts";
 import { Readers } from "./readers.ts";
-import type { ConnectOptions, RemoteDeltaVectorDB, WorkerLike } from "./remote.ts";
+import type {
+  ConnectOptions,
+  RemoteDeltaVectorDB,
+  RemoteDurableDeltaVectorDB,
+  WorkerLike,
+} from "./remote.ts";
 import { RemoteFace } from "./remote-face.ts";
 import { type OpenMessage, PROTOCOL, type ReaderMessage } from "./remote-protocol.ts";
 import { cannotLoad, onDeath, startWorker } from "./worker-host.ts";
@@ -16,7 +21,9 @@ import { cannotLoad, onDeath, startWorker } from "./worker-host.ts";
 export const LAST_ANSWERS_MS = 100;
 
 /** `DeltaVectorDB.connect`. */
-export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorDB> {
+export async function connect(
+  given: ConnectOptions,
+): Promise<RemoteDeltaVectorDB | RemoteDurableDeltaVectorDB> {
   if (given.storage !== undefined) {
     return (await import("./storage/remote-storage.ts")).connectStorage(given);
   }

@@ -2,6 +2,7 @@
 import { compact } from "./compaction.ts";
 import { toDate, toTime } from "./dates.ts";
 import { DeltaIds, writeDeltaId } from "./delta-id.ts";
+import type { DurableDeltaVectorDB, DurableOptions, StorageSource } from "./durable.ts";
 import { DeltaError, describe, invalid, requireSignal } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
@@ -20,11 +21,18 @@ import { IdleRepair } from "./idle.ts";
 import { Instance } from "./instance.ts";
 import { Listeners } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
-import { openOptions, resolve } from "./options.ts";
-import type { ConnectOptions, DurableDeltaVectorDB, RemoteDeltaVectorDB } from "./remote.ts";
+import { newReplica, openOptions, resolve } from "./options.ts";
+import type { ConnectOptions, RemoteDeltaVectorDB, RemoteDurableDeltaVectorDB } from "./remote.ts";
 import { repair } from "./repair.ts";
 import { readReport, readStats } from "./reports.ts";
 import { Search } from "./search.ts";
+import {
+  exportFlags,
+  exportStream,
+  exportWhole,
+  Importer,
+  type ImportOutcome,
+} from "./snapshot.ts";
 import { openReadable, openWritable } from "./stream-doors.ts";
 import type { WritableOptions } from "./stream-types.ts";
 import type {
@@ -39,8 +47,10 @@ import type {
   DeltaListenerOptions,
   DeltaOrigin,
   DeltaStats,
+  ExportOptions,
   FeedOptions,
   FollowOptions,
+  ImportResult,
   IndexReport,
   MergeResult,
   RepairOptions,
@@ -74,6 +84,8 @@ export interface Backstage {
    * @throws DeltaError as `applyDeltas`, with the `index` of the offending delta; CORRUPT_DATA for what are no frames
    */
   applyFrames(frames: Uint8Array, count: number, applied?: () => void): void;
+  /** A snapshot that the database itself had written was read into {@link instance}: goes on from there. */
+  restored(): void;
 }
 
 /**
@@ -115,7 +127,7 @@ const MERGED_BYTES = 16;
 export class DeltaVectorDB {
   /** @internal Whatever minifying makes of it. */
   static readonly name = "DeltaVectorDB";
-  readonly #options: ResolvedDeltaDBOptions;
+  #options: ResolvedDeltaDBOptions;
   readonly #dimensions: number;
   readonly #now: () => number;
   readonly #instance: Instance;
@@ -170,6 +182,9 @@ export class DeltaVectorDB {
       ids: this.#ids,
       form: this.#form,
       applyFrames: (frames, count, applied) => this.#applyFrames(frames, count, applied),
+      restored: () => {
+        this.#position = this.#options.history ? this.#instance.arrived() : this.#position;
+      },
     });
   }
 
@@ -189,10 +204,34 @@ export class DeltaVectorDB {
    */
   static connect(
     options: ConnectOptions & { readonly storage: string },
-  ): Promise<DurableDeltaVectorDB>;
+  ): Promise<RemoteDurableDeltaVectorDB>;
   static connect(options?: ConnectOptions): Promise<RemoteDeltaVectorDB>;
-  static async connect(options: ConnectOptions = {}): Promise<RemoteDeltaVectorDB> {
+  static async connect(
+    options: ConnectOptions = {},
+  ): Promise<RemoteDeltaVectorDB | RemoteDurableDeltaVectorDB> {
     return (await import("./connect.ts")).connect(options);
+  }
+
+  /**
+   * Opens a database that is kept in a storage, or makes one there, behind the same interface with answers that come later
+   * (docs/storage.md). `init` must have been awaited.
+   *
+   * @param source - `idb://NAME`, `opfs://NAME`, `file:PATH`, `memory:NAME`, or a storage of one's own
+   * @param options - the database's, and how it is kept; all optional, also `dimensions` of one that is there
+   * @throws DeltaError (as a rejection) `INVALID_ARGUMENT`, also for options that contradict what is stored; `CORRUPT_DATA` naming
+   * file, place and last good change; `LOCKED`, `STORAGE_FAILED`, `QUOTA_EXCEEDED`, `UNSUPPORTED_VERSION`, `CLOSED`,
+   * `OUT_OF_MEMORY`
+   *
+   * @example
+   * ```ts
+   * await using db = await DeltaVectorDB.open("idb://notes", { dimensions: 384 });
+   * ```
+   */
+  static async open(
+    source: StorageSource,
+    options: DurableOptions = {},
+  ): Promise<DurableDeltaVectorDB> {
+    return (await import("./storage/open.ts")).open(source, options);
   }
 
   /** The options that the database runs with, defaults filled in. */
@@ -643,6 +682,83 @@ export class DeltaVectorDB {
   }
 
   /**
+   * Returns the database as bytes, to be kept or sent: vectors, metadata, and what the options say. Every face reads them,
+   * on every platform.
+   *
+   * @param options - what else; by default everything
+   * @returns about 1.1 times the vectors' own bytes, and the history's. O(bytes)
+   * @throws DeltaError `INVALID_ARGUMENT`; `OUT_OF_MEMORY`, where {@link DeltaVectorDB.exportStream} may do
+   *
+   * @example
+   * ```ts
+   * await cache.put("/notes", new Response(db.export()));
+   * ```
+   */
+  export(options: ExportOptions = {}): Uint8Array<ArrayBuffer> {
+    this.#instance.check();
+    return exportWhole(this.#instance, exportFlags(options));
+  }
+
+  /**
+   * Makes a stream of what {@link DeltaVectorDB.export} returns, a quarter of a megabyte at a time: the database as it is now.
+   * It may change while the stream is read; what was not read by then is copied first.
+   *
+   * @param options - as of {@link DeltaVectorDB.export}, which has the errors, too
+   */
+  exportStream(options: ExportOptions = {}): ReadableStream<Uint8Array<ArrayBuffer>> {
+    this.#instance.check();
+    return exportStream(this.#instance, exportFlags(options));
+  }
+
+  /**
+   * Replaces the database by one that was exported, here or elsewhere. All is checked before anything changes. The index is
+   * taken as it is, or built anew where it is missing, damaged or made with other options; that takes its time.
+   *
+   * The database goes on under a new replica's number ({@link DeltaVectorDB.options}), unless it is new itself: what it had
+   * issued may be elsewhere. Subscribers stay and are told of deltas to come, not of the change; iterators over the log end
+   * with `HISTORY_COMPACTED`.
+   *
+   * @param data - what {@link DeltaVectorDB.export} gave
+   * @returns what has come in, and what became of the index
+   * @throws DeltaError `CORRUPT_DATA` naming the byte, `UNSUPPORTED_VERSION`; `DIMENSION_MISMATCH`, or `INVALID_ARGUMENT` for
+   * another `precision` or `keepFloats`; `CAPACITY_EXCEEDED`, `OUT_OF_MEMORY`. The database is then as it was
+   */
+  import(data: Uint8Array): ImportResult {
+    this.#instance.check();
+    const bytes = toBytes("data", data);
+    const importer = new Importer(this.#instance);
+    importer.feed(bytes);
+    return this.#imported(importer.end());
+  }
+
+  /**
+   * Reads what {@link DeltaVectorDB.import} takes from a stream: a file's, a response's. Until it ends the database is as it
+   * was, and may be searched; deltas that come meanwhile go with it.
+   *
+   * @param stream - of the bytes, cut anywhere
+   * @param options - a `signal` that ends it, after which the database is as it was
+   * @throws DeltaError (as a rejection) as {@link DeltaVectorDB.import}; and whatever the stream fails with
+   */
+  async importStream(
+    stream: ReadableStream<Uint8Array>,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<ImportResult> {
+    this.#instance.check();
+    requireSignal(options.signal);
+    const importer = new Importer(this.#instance);
+    try {
+      const sink = new WritableStream<Uint8Array>({
+        write: (chunk) => importer.feed(toBytes("a chunk of the stream", chunk)),
+      });
+      await stream.pipeTo(sink, options);
+      return this.#imported(importer.end());
+    } catch (error) {
+      importer.abort();
+      throw error;
+    }
+  }
+
+  /**
    * Subscribes to deltas: those applied here and those merged, from now on or, with `since`, from a position on.
    *
    * Deltas come once they are applied (those of a batch once the whole batch is), before the applying call returns, to
@@ -835,6 +951,39 @@ export class DeltaVectorDB {
   /** Closes the database at the end of a `using` declaration. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Goes on with what was imported. */
+  #imported({
+    vectors,
+    deltas,
+    indexKept,
+    indexDamaged,
+    historyTaken,
+  }: ImportOutcome): ImportResult {
+    const instance = this.#instance;
+    let { replicaId } = this.#options;
+    const issued = this.#position > 0;
+    while (instance.setReplica(replicaId) || (issued && replicaId === this.#options.replicaId)) {
+      replicaId = newReplica();
+    }
+    this.#become(replicaId);
+    if (this.#options.history) {
+      this.#position = instance.arrived();
+    }
+    instance.recorder?.imported();
+    this.#waiters.wake();
+    return {
+      vectors,
+      deltas,
+      index: indexKept ? "kept" : indexDamaged ? "damaged" : "rebuilt",
+      history: historyTaken,
+    };
+  }
+
+  #become(replicaId: string): void {
+    this.#options = Object.freeze({ ...this.#options, replicaId });
+    this.#ids.become(replicaId);
   }
 
   /** Checks that calls are let in, and asks the clock. */

@@ -65,8 +65,8 @@ export class DeltaIdFormatter {
 
 /** Formats the delta ids of any replica, and tells one's own from others'. */
 export class DeltaIds {
-  readonly #own: DeltaIdFormatter;
-  readonly #replica: number;
+  #own: DeltaIdFormatter;
+  #replica: number;
   /** The other replica that came last, as the next delta is likely its, too. */
   #otherReplica = -1;
   #other: DeltaIdFormatter;
@@ -76,6 +76,12 @@ export class DeltaIds {
     this.#own = new DeltaIdFormatter(replicaId);
     this.#replica = Number.parseInt(replicaId, 16);
     this.#other = this.#own;
+  }
+
+  /** Makes another replica this one: 12 hexadecimal digits. */
+  become(replicaId: string): void {
+    this.#own = new DeltaIdFormatter(replicaId);
+    this.#replica = Number.parseInt(replicaId, 16);
   }
 
   /** Formats an id that this replica issued; otherwise as {@link DeltaIdFormatter.format}. */

@@ -13,6 +13,7 @@ const PAGE_BYTES = 65_536;
 export class LogReader {
   readonly #instance: Instance;
   readonly #ids: DeltaIds;
+  readonly #generation: number;
   #position: number;
   /** What was read of the log and not yet given out. */
   #page: FrameReader | undefined;
@@ -21,6 +22,7 @@ export class LogReader {
   constructor(instance: Instance, ids: DeltaIds, position: number) {
     this.#instance = instance;
     this.#ids = ids;
+    this.#generation = instance.generation;
     this.#position = position;
   }
 
@@ -37,6 +39,12 @@ export class LogReader {
    * @throws DeltaError HISTORY_COMPACTED if the next delta is not in the log any more; CLOSED
    */
   read(end: number): DeltaEvent | undefined {
+    if (this.#generation !== this.#instance.generation) {
+      throw new DeltaError(
+        "HISTORY_COMPACTED",
+        "an import has replaced the database: read the present state and follow from its position",
+      );
+    }
     if (this.#position >= end) {
       return undefined;
     }

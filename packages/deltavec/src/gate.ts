@@ -7,6 +7,7 @@ import { invalid } from "./errors.ts";
  *
  *   word 0            writing: 1 from when the writer wants to enter until it leaves; 2 for ever once there is nothing to be read
  *   word 1            readers: how many places for readers may be in use
+ *   word 2            root: where the writer's database is, 0 while it is where it was when the readers were made
  *   word 16 + 16 * i  place of reader i: 0 out, 1 in, 2 evicted
  *   word 17 + 16 * i  waiting: 1 while reader i wants to enter and was kept out; 2 if it was evicted then
  *
@@ -47,6 +48,7 @@ export const MAX_READERS = 64;
 
 const WRITING = 0;
 const READERS = 1;
+const ROOT = 2;
 const LINE_WORDS = 16;
 
 /** Words of 32 bits that a gate takes. All are 0 at first. */
@@ -126,6 +128,11 @@ export class WriterGate {
     Atomics.notify(words, WRITING);
   }
 
+  /** Says, while it is in, where the database's root is from now on. */
+  moved(root: number): void {
+    Atomics.store(this.#words, ROOT, root);
+  }
+
   /** Waits for those who were kept out. */
   #letIn(): void {
     const words = this.#words;
@@ -164,6 +171,11 @@ export class WriterGate {
 export class ReaderGate {
   readonly #words: Int32Array;
   readonly #place: number;
+
+  /** Where the database's root is, while the reader is in; 0: where it was when the reader was made. */
+  get root(): number {
+    return Atomics.load(this.#words, ROOT) >>> 0;
+  }
 
   /**
    * @param words - the words that the writer has

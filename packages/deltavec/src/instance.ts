@@ -84,6 +84,12 @@ export interface Exports {
     nowHigh: number,
   ): number;
   dv_repair(handle: number, maxNodes: number): number;
+  dv_export(handle: number, flags: number): number;
+  dv_export_next(handle: number): number;
+  dv_import(options: number): number;
+  dv_import_next(handle: number, address: number, bytes: number): number;
+  dv_import_end(handle: number, replaced: number): number;
+  dv_replica(handle: number, low: number, high: number): number;
   dv_check(handle: number): number;
   dv_rows(handle: number, slot: number, max: number): number;
 }
@@ -117,6 +123,12 @@ export const FUNCTIONS: readonly (keyof Exports)[] = [
   "dv_repair",
   "dv_check",
   "dv_rows",
+  "dv_export",
+  "dv_export_next",
+  "dv_import",
+  "dv_import_next",
+  "dv_import_end",
+  "dv_replica",
 ];
 
 /** The options record of `dv_open`. */
@@ -178,6 +190,8 @@ export interface Gate {
   leave(): void;
   /** Turns them away: the memory is not written any more, and may be no good. */
   end(): void;
+  /** Tells them that the database's root is elsewhere now. */
+  moved(root: number): void;
 }
 
 /** Told of what changes a database, to keep it: the log of a durable one. */
@@ -208,8 +222,8 @@ export interface Recorder {
     length: number,
   ): void;
 
-  /** The database holds another state now; `sequence` is the own replica's newest. */
-  imported(sequence: number): void;
+  /** The database holds another state now, and issues its deltas under a replica that it does not know. */
+  imported(): void;
 }
 
 /** What was done, as {@link Recorder} is told (docs/format.md, kinds of records). */
@@ -253,12 +267,17 @@ export class Instance implements FrameTarget {
   onEnd: (() => void) | undefined;
   /** Passed by all calls that write what others may search. */
   gate: Gate | undefined;
+  /** Called before the next call that changes the database, once. */
+  beforeWrite: (() => void) | undefined;
+  /** How often the database was replaced by an import. */
+  generation = 0;
   /** Told of each call that has changed the database. */
   recorder: Recorder | undefined;
 
   #exports: Exports;
   readonly #shared: boolean;
   readonly #control: number;
+  readonly #options: OpenOptions;
   #handle = 0;
   #state = READY;
   #fault: unknown;
@@ -291,6 +310,7 @@ export class Instance implements FrameTarget {
         `no memory of ${Math.ceil(reservedBytes)} bytes for option reserve: lower maxVectors, or keep less history (autoCompact, checkpointInterval, history)`,
       );
     }
+    this.#options = options;
     const at = this.#writeOptions(options);
     this.#handle = this.#done(
       this.#call(() =>
@@ -384,6 +404,7 @@ export class Instance implements FrameTarget {
   apply(address: number, bytes: number, count: number, now: number, batch: boolean): void {
     const { gate, recorder } = this;
     recorder?.check();
+    this.#aboutToWrite();
     gate?.enter();
     let result: number;
     try {
@@ -612,6 +633,67 @@ export class Instance implements FrameTarget {
     return count;
   }
 
+  /** Begins to write a snapshot; `flags` and what is returned as of `dv_export`. */
+  beginExport(flags: number): number {
+    this.#aboutToWrite(); // one that is not read to its end
+    return this.#done(this.#call(() => this.#exports.dv_export(this.#handle, flags)));
+  }
+
+  /** Returns the next section of the snapshot, a view on the memory until the next call; undefined behind the last. */
+  exportNext(): Uint8Array | undefined {
+    const bytes = this.#done(this.#call(() => this.#exports.dv_export_next(this.#handle)));
+    const at = 4 * this.output;
+    return bytes === 0 ? undefined : this.bytes.subarray(at, at + bytes);
+  }
+
+  /** Opens an empty database, with the same options, that a snapshot is read into. Returns its handle. */
+  beginImport(): number {
+    const at = this.#writeOptions(this.#options);
+    return this.#done(this.#call(() => this.#exports.dv_import(at)));
+  }
+
+  /** Reads the `bytes` bytes in the input buffer. Returns how many were read. */
+  importNext(handle: number, bytes: number): number {
+    return this.#done(this.#call(() => this.#exports.dv_import_next(handle, this.input, bytes)));
+  }
+
+  /** Makes what was read the database. {@link output} has what `dv_import_end` tells. */
+  endImport(handle: number): void {
+    this.recorder?.check();
+    this.#aboutToWrite();
+    const { gate } = this;
+    gate?.enter();
+    const result = this.#call(() => this.#exports.dv_import_end(handle, this.#handle));
+    gate?.moved(this.root);
+    gate?.leave();
+    this.#done(result);
+    this.generation++;
+  }
+
+  /** Gives up what was read. */
+  abortImport(handle: number): void {
+    const { size, pending } = this;
+    this.#call(() => this.#exports.dv_close(handle));
+    this.words[this.#control + SIZE] = size;
+    this.words[this.#control + PENDING] = pending;
+  }
+
+  /**
+   * Issues deltas under another replica from now on, 12 hexadecimal digits. Returns whether the database knows deltas of
+   * its.
+   */
+  setReplica(replicaId: string): boolean {
+    const replica = Number.parseInt(replicaId, 16);
+    const call = () => this.#exports.dv_replica(this.#handle, replica, upper(replica));
+    return this.#done(this.#call(call)) !== 0;
+  }
+
+  /** Looks at the database of another instance at its new place. */
+  attach(root: number): void {
+    const at = this.#writeOptions(this.#options);
+    this.#done(this.#call(() => this.#exports.dv_attach(at, root)));
+  }
+
   /** Puts bytes into the input buffer; returns their number. */
   put(bytes: Uint8Array): number {
     const own = bytes.buffer === this.bytes.buffer ? bytes.slice() : bytes; // growing would cut it off
@@ -694,11 +776,20 @@ export class Instance implements FrameTarget {
 
   /** For calls that write, as {@link #call}. After a fault nobody is let at the memory any more. */
   #write(run: () => number): number {
+    this.#aboutToWrite();
     const { gate } = this;
     gate?.enter();
     const result = this.#call(run);
     gate?.leave();
     return result;
+  }
+
+  #aboutToWrite(): void {
+    const { beforeWrite } = this;
+    if (beforeWrite !== undefined) {
+      this.beforeWrite = undefined;
+      beforeWrite();
+    }
   }
 
   /** Looks whether the memory has grown: one that is not shared detaches its views then. */

@@ -67,6 +67,15 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
   return resolved;
 }
 
+/** Options of the database alone, those that were given, as they can be posted. */
+export function databaseOptions(given: DeltaDBOptions): DeltaDBOptions {
+  const resolved = resolve(given);
+  const names = Object.keys(resolved) as (keyof typeof resolved)[];
+  return Object.fromEntries(
+    names.filter((name) => given[name] !== undefined).map((name) => [name, resolved[name]]),
+  ) as DeltaDBOptions;
+}
+
 /** Returns what the module is opened with. */
 export function openOptions(options: ResolvedDeltaDBOptions): OpenOptions {
   return {
@@ -146,11 +155,16 @@ function record<T>(name: string, value: T): T {
   return value;
 }
 
+/** Draws a replica's number. */
+export function newReplica(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}
+
 function replica(given: string | undefined): string {
   if (given === undefined) {
-    return Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) =>
-      byte.toString(16).padStart(2, "0"),
-    ).join("");
+    return newReplica();
   }
   if (typeof given !== "string" || !/^[0-9a-f]{12}$/i.test(given)) {
     throw invalid(`option replicaId must be 12 hexadecimal digits, not ${describe(given)}`);

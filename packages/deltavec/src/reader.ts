@@ -35,17 +35,19 @@ export interface PackedHits {
  * the writer out meanwhile: so it sees what was there when it entered, whole, and all of it that was written before.
  */
 export class Reader {
+  readonly #instance: Instance;
   readonly #search: Search;
   readonly #gate: ReaderGate;
+  #root = 0;
 
   /** @throws DeltaError OUT_OF_MEMORY */
   constructor({ module, memory, root, options, gate, reader }: ReaderStart) {
-    const instance = new Instance(
+    this.#instance = new Instance(
       module,
       { ...openOptions(options), recallSampleRate: 0, reservedBytes: 0 },
       { memory, root },
     );
-    this.#search = new Search(instance, options.dimensions, options.hnswEfSearch);
+    this.#search = new Search(this.#instance, options.dimensions, options.hnswEfSearch);
     this.#gate = new ReaderGate(gate, reader);
   }
 
@@ -74,6 +76,10 @@ export class Reader {
       }
       let left = false;
       try {
+        if (this.#gate.root !== this.#root) {
+          this.#root = this.#gate.root;
+          this.#instance.attach(this.#root);
+        }
         const hits = this.#search.one(row, k, options);
         counts[i] = hits.length;
         for (const { id, score } of hits) {

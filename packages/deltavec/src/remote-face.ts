@@ -61,12 +61,12 @@ export class RemoteFace
     this.#scope = scope;
   }
 
-  protected get connection(): Connection {
-    return this.#connection;
-  }
-
-  protected get scope(): Scope | undefined {
-    return this.#scope;
+  /** What others that are made of this one call by. */
+  static partsOf(face: RemoteFace): {
+    readonly connection: Connection;
+    readonly scope: Scope | undefined;
+  } {
+    return { connection: face.#connection, scope: face.#scope };
   }
 
   /** Makes the face of an open database. */

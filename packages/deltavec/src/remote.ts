@@ -7,15 +7,8 @@ import type {
   DeltaChannelOptions,
 } from "./channel.ts";
 import type { DeltaVectorDB } from "./database.ts";
-import type { TabMode } from "./storage/backing.ts";
-import type { RecoveryReport } from "./storage/recovery.ts";
-import type { Durability } from "./storage/stored.ts";
-import type {
-  DeltaDBOptions,
-  DeltaEventListener,
-  DeltaListenerOptions,
-  ResolvedDeltaDBOptions,
-} from "./types.ts";
+import type { DurableDeltaVectorDB, DurableOptions } from "./durable.ts";
+import type { DeltaEventListener, DeltaListenerOptions, ResolvedDeltaDBOptions } from "./types.ts";
 
 /** Members of `DeltaVectorDB` that need its memory at hand: there are none such behind a bridge. */
 export const LOCAL_ONLY = ["getVectorView", "getVectorPtr", "getMemory"] as const;
@@ -27,7 +20,7 @@ export interface WorkerLike {
 }
 
 /** What `DeltaVectorDB.connect` makes a database with, besides the database's own options. */
-export interface ConnectOptions extends DeltaDBOptions {
+export interface ConnectOptions extends DurableOptions {
   /**
    * The worker that the database is to live in: `true` for one of the package's own script, `deltavec/worker`; the URL of
    * that script, for bundlers that do not bring it along by themselves; or a worker that runs it, or makes one. The worker
@@ -44,40 +37,12 @@ export interface ConnectOptions extends DeltaDBOptions {
   readers?: number;
   /**
    * Where the database keeps what it holds (docs/storage.md): `opfs://NAME`, `idb://NAME`, `file:PATH` or `memory:NAME`. The
-   * worker opens it. Without it the database is in memory, and ends with the worker.
+   * worker opens it. Without it the database is in memory, and ends with the worker, and options that are about storage are
+   * not looked at.
    */
   storage?: string;
-  /** With a storage: `strict`, calls wait until what they changed is on disk; `relaxed`, it gets there in the background. Default `relaxed`. */
-  durability?: Durability;
-  /** With a storage: milliseconds that changes wait in memory at most, if `relaxed`. Default 1,000. */
-  flushMs?: number;
-  /** With a storage: opens the longest whole beginning of a log that is damaged in the middle. Default false. */
-  recover?: boolean;
-  /** With a storage: makes a database that is not there. Default true. */
-  create?: boolean;
-  /**
-   * With `idb://` and `opfs://`: `share`, one tab has the storage open, the others work through it; `follow`, as well, but this
-   * face refuses changes; `exclusive`, this tab alone. Default `share`, with readers `exclusive`.
-   */
-  tabs?: TabMode;
   /** Gives up opening: `connect` rejects with its reason, and the workers are ended. Does nothing once the database is open. */
   signal?: AbortSignal | undefined;
-}
-
-/** A database that has a storage, in a worker, in another tab, or here: docs/storage.md. */
-export interface DurableDeltaVectorDB extends RemoteDeltaVectorDB {
-  /** What opening the storage found. */
-  readonly recovery: RecoveryReport;
-  /** The storage's URL. */
-  readonly storage: string;
-  /** What calls wait for. */
-  readonly durability: Durability;
-  /** Whether the storage is this tab's own affair for now, or another's. */
-  readonly role: "leader" | "follower";
-  /** Fulfilled once all changes made so far are on disk. */
-  flush(): Promise<void>;
-  /** Writes a snapshot; fulfilled once it is proven. */
-  checkpoint(): Promise<void>;
 }
 
 /** How a face of a remote database calls. */
@@ -112,7 +77,7 @@ type Apart =
   | "removeEventListener";
 
 /** `DeltaVectorDB` behind a bridge: every answer comes later. */
-type BridgedDatabase = {
+export type BridgedDatabase = {
   [Key in keyof DeltaVectorDB as Key extends Apart ? never : Key]: DeltaVectorDB[Key] extends (
     ...args: infer Args
   ) => infer Result
@@ -186,4 +151,15 @@ export interface RemoteDeltaVectorDB extends BridgedDatabase {
 
   /** Closes the database at the end of an `await using` declaration. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * A database in a worker that keeps it in a storage, or in the tab that has the storage open: what
+ * {@link RemoteDeltaVectorDB} and `DurableDeltaVectorDB` have.
+ */
+export interface RemoteDurableDeltaVectorDB
+  extends DurableDeltaVectorDB,
+    Pick<RemoteDeltaVectorDB, "readers" | "channel" | "channelHandle"> {
+  /** As `RemoteDeltaVectorDB.with`. */
+  with(options: CallOptions): RemoteDurableDeltaVectorDB;
 }

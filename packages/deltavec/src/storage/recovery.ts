@@ -43,6 +43,9 @@ export interface LoggedState {
    */
   open(payload: OpenPayload): void;
 
+  /** Options and own replica as they are now: something else may have become the state by an import. */
+  opened(): OpenPayload;
+
   /** Begins to read a snapshot. */
   begin(): SnapshotImport;
 
@@ -79,7 +82,7 @@ export interface LostData {
 export interface RecoveryReport {
   /** How many records the snapshot contains that it began with; 0: there was none. */
   readonly snapshot: number;
-  /** How many records of the log were done again. */
+  /** How many changes of the log were done again: calls, each of which may have brought many deltas. */
   readonly records: number;
   /** Bytes at the end of the log that held no whole record: what was being written as the power went. */
   readonly cutBytes: number;
@@ -187,13 +190,13 @@ async function tryCandidate(
         if (record.number <= records) {
           continue;
         }
-        count++;
         if (record.kind === OPEN) {
           open = readOpen(record);
           state.open(open);
           sequence = record.sequence;
         } else if (record.kind !== CLOSE) {
           sequence = again(storage, segment, record, state) || sequence;
+          count++;
         }
       }
     });

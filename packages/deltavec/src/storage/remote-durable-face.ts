@@ -1,6 +1,6 @@
-import type { Connection, Scope } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import type { Readers } from "../readers.ts";
-import type { DurableDeltaVectorDB } from "../remote.ts";
+import type { RemoteDurableDeltaVectorDB } from "../remote.ts";
 import { RemoteFace } from "../remote-face.ts";
 import type { RecoveryReport } from "./recovery.ts";
 import type { Durability } from "./stored.ts";
@@ -18,26 +18,32 @@ interface Stored {
 const stored = new WeakMap<Connection, Stored>();
 
 /** The face of a database that has a storage, in a worker, another tab, or here. */
-export class DurableFace
+export class RemoteDurableFace
   extends RemoteFace
-  implements Pick<DurableDeltaVectorDB, Extract<keyof DurableFace, keyof DurableDeltaVectorDB>>
+  implements
+    Pick<RemoteDurableDeltaVectorDB, "recovery" | "role" | "flush" | "checkpoint" | "close">
 {
   /** Makes the face of an open database. */
-  static durable(
+  static ofStored(
     connection: Connection,
     { options, recovery }: TabOpened,
     rest: Omit<Stored, "recovery"> & {
       readonly name: string;
       readonly readers: Readers | undefined;
     },
-  ): DurableDeltaVectorDB {
+  ): RemoteDurableDeltaVectorDB {
     const { name, readers, ...own } = rest;
     stored.set(connection, { ...own, recovery });
-    return DurableFace.of(connection, options, name, readers) as DurableDeltaVectorDB;
+    return RemoteDurableFace.of(
+      connection,
+      options,
+      name,
+      readers,
+    ) as unknown as RemoteDurableDeltaVectorDB;
   }
 
   get #stored(): Stored {
-    return stored.get(this.connection) as Stored;
+    return stored.get(RemoteFace.partsOf(this).connection) as Stored;
   }
 
   get recovery(): RecoveryReport {
@@ -77,7 +83,7 @@ export class DurableFace
   }
 
   #call(method: string): Promise<void> {
-    const scope: Scope | undefined = this.scope;
-    return this.connection.call<void>(method, [], scope);
+    const { connection, scope } = RemoteFace.partsOf(this);
+    return connection.call<void>(method, [], scope);
   }
 }

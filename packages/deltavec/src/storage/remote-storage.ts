@@ -3,17 +3,18 @@ import { untilAborted } from "../connection.ts";
 import { DeltaError, describe, invalid, requireSignal } from "../errors.ts";
 import { onEnd } from "../life.ts";
 import { load, moduleSoFar } from "../module.ts";
+import { databaseOptions } from "../options.ts";
 import { Readers } from "../readers.ts";
-import type { ConnectOptions, DurableDeltaVectorDB } from "../remote.ts";
+import type { ConnectOptions, RemoteDurableDeltaVectorDB } from "../remote.ts";
 import { type OpenMessage, PROTOCOL } from "../remote-protocol.ts";
 import { cannotLoad, type Death, onDeath, startWorker } from "../worker-host.ts";
 import type { StorageStart } from "./backing.ts";
 import { TabClient, type TabOpened } from "./tab-client.ts";
 import { tabPlatform } from "./tab-protocol.ts";
-import { databaseOptions, durabilityOf, makeFace, requireSame, tabMode } from "./tabs.ts";
+import { durabilityOf, makeFace, requireSame, tabMode } from "./tabs.ts";
 
 /** `DeltaVectorDB.connect` with a storage: the worker opens it, or this tab works through another one that has it. */
-export async function connectStorage(given: ConnectOptions): Promise<DurableDeltaVectorDB> {
+export async function connectStorage(given: ConnectOptions): Promise<RemoteDurableDeltaVectorDB> {
   const { worker: kind, signal, readers: count = 0, storage: url } = given;
   requireSignal(signal);
   signal?.throwIfAborted();

@@ -1,26 +1,21 @@
 import { Connection, untilAborted } from "../connection.ts";
+import type { DurableOptions } from "../durable.ts";
 import { DeltaError, describe, invalid, requireSignal } from "../errors.ts";
-import { resolve } from "../options.ts";
+import { databaseOptions } from "../options.ts";
 import type { Readers } from "../readers.ts";
-import type { DurableDeltaVectorDB, WorkerLike } from "../remote.ts";
+import type { RemoteDurableDeltaVectorDB, WorkerLike } from "../remote.ts";
 import type { DeltaDBOptions } from "../types.ts";
 import type { OpenBacking, TabMode } from "./backing.ts";
-import { DurableFace } from "./durable-face.ts";
+import { RemoteDurableFace } from "./remote-durable-face.ts";
 import { settleOptions } from "./state.ts";
 import { parseStorageUrl } from "./storage-url.ts";
-import type { Durability, StorageOptions } from "./stored.ts";
+import type { Durability } from "./stored.ts";
 import { TabClient, type TabOpened } from "./tab-client.ts";
 import { TabHost } from "./tab-host.ts";
 import { type TabPlatform, tabPlatform } from "./tab-protocol.ts";
 
 const MODES: readonly TabMode[] = ["share", "follow", "exclusive"];
 const DURABILITIES: readonly Durability[] = ["strict", "relaxed"];
-
-/** How a database with a storage is opened. */
-export interface TabOptions extends StorageOptions, DeltaDBOptions {
-  readonly tabs?: TabMode | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /**
  * Says who is let in to a storage.
@@ -76,7 +71,7 @@ export interface FaceStart {
   readonly url: string;
   readonly client: TabClient;
   readonly opened: TabOpened;
-  readonly given: TabOptions;
+  readonly given: DurableOptions;
   readonly worker: WorkerLike;
   readonly terminate: () => unknown;
   readonly name: string;
@@ -85,7 +80,7 @@ export interface FaceStart {
 
 /** Makes the face of a client that has been opened. */
 export function makeFace(start: FaceStart): {
-  readonly db: DurableDeltaVectorDB;
+  readonly db: RemoteDurableDeltaVectorDB;
   readonly connection: Connection;
 } {
   const { url, client, opened, given, worker, terminate, name, readers } = start;
@@ -108,7 +103,7 @@ export function makeFace(start: FaceStart): {
   client.ontrouble = (error) => (given.onError ?? console.error)(error);
   const durability = durabilityOf(given.durability);
   const rest = { client, storage: url, durability, name, readers };
-  return { db: DurableFace.durable(connection, opened, rest), connection };
+  return { db: RemoteDurableFace.ofStored(connection, opened, rest), connection };
 }
 
 /** Checks what is asked of a database that another tab has opened. */
@@ -118,15 +113,6 @@ export function requireSame(given: DeltaDBOptions, opened: TabOpened, url: strin
   }
 }
 
-/** Options of the database alone, those that were given, as they can be posted. */
-export function databaseOptions(given: DeltaDBOptions): DeltaDBOptions {
-  const resolved = resolve(given);
-  const names = Object.keys(resolved) as (keyof typeof resolved)[];
-  return Object.fromEntries(
-    names.filter((name) => given[name] !== undefined).map((name) => [name, resolved[name]]),
-  ) as DeltaDBOptions;
-}
-
 /**
  * Opens a database that tabs share, its storage in this thread if this tab leads.
  *
@@ -134,10 +120,10 @@ export function databaseOptions(given: DeltaDBOptions): DeltaDBOptions {
  */
 export async function openTabs(
   url: string,
-  given: TabOptions,
+  given: DurableOptions,
   open: OpenBacking,
   platform: TabPlatform | undefined = tabPlatform(),
-): Promise<DurableDeltaVectorDB> {
+): Promise<RemoteDurableDeltaVectorDB> {
   const { signal } = given;
   requireSignal(signal);
   signal?.throwIfAborted();

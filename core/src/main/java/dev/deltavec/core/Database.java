@@ -13,6 +13,7 @@ import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.image.StateDigest;
 import dev.deltavec.core.index.FilterCache;
+import dev.deltavec.core.index.GraphArchive;
 import dev.deltavec.core.index.Index;
 import dev.deltavec.core.index.IndexCheck;
 import dev.deltavec.core.index.Searcher;
@@ -22,6 +23,9 @@ import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
+import dev.deltavec.core.snapshot.SnapshotReader;
+import dev.deltavec.core.snapshot.SnapshotWriter;
+import dev.deltavec.core.snapshot.Totals;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,6 +76,9 @@ public final class Database implements AutoCloseable {
   /** Bytes of the output of {@link #chain} before its records. */
   public static final int CHAIN_BYTES = 32;
 
+  /** Bytes of the output of {@link #importEnd}. */
+  public static final int IMPORTED_BYTES = 32;
+
   private final DatabaseOptions options;
   private final int dimensions;
   private final Memory memory;
@@ -86,6 +93,8 @@ public final class Database implements AutoCloseable {
   private final Buffer out;
   private final @Nullable DeltaLog log;
   private final @Nullable Past past;
+  private @Nullable SnapshotWriter exporting;
+  private @Nullable SnapshotReader importing;
   private int outputBytes;
   private int next;
   private int nextCompaction;
@@ -133,7 +142,7 @@ public final class Database implements AutoCloseable {
     return new Past(
         history,
         new Merge(image, kernels, idMap, kept, fold, options),
-        new Replica(image, idMap, kept),
+        new Replica(image, kernels, idMap, kept),
         new Compactor(image, kept, history, fold),
         fold);
   }
@@ -866,6 +875,137 @@ public final class Database implements AutoCloseable {
     Versions seen = replica.readCursor(cursor, bytes);
     outputBytes = 0;
     outputBytes = replica.writeSince(writer.versions(), seen, out);
+  }
+
+  // ---------------------------------------------------------------- snapshots
+
+  /**
+   * Begins to write a snapshot: {@link #exportNext} writes it, section by section. The database
+   * must not change meanwhile.
+   *
+   * @param flags the sum of {@link SnapshotWriter}'s
+   * @return with {@link SnapshotWriter#SIZE} how many bytes it will have, else 0
+   * @throws DeltaException {@code INVALID_ARGUMENT} for an increment to nothing
+   */
+  public long exportBegin(int flags) {
+    requireOpen();
+    long size = 0;
+    if ((flags & SnapshotWriter.SIZE) != 0) {
+      SnapshotWriter dry = newSnapshot(flags);
+      for (int bytes = dry.next(); bytes > 0; bytes = dry.next()) {
+        size += bytes;
+      }
+    }
+    exporting = newSnapshot(flags & ~SnapshotWriter.SIZE);
+    return size;
+  }
+
+  private SnapshotWriter newSnapshot(int flags) {
+    Totals totals = new Totals();
+    writer.save(totals);
+    totals.nextCompaction = nextCompaction;
+    return new SnapshotWriter(
+        options, image, kernels, new GraphArchive(image, index), log, totals, flags, out);
+  }
+
+  /**
+   * Writes the next section of the snapshot. Output: the section.
+   *
+   * @return its bytes, 0 behind the last
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  public int exportNext() {
+    requireOpen();
+    outputBytes = 0;
+    if (exporting != null) {
+      outputBytes = exporting.next();
+      if (outputBytes == 0) {
+        exporting = null;
+      }
+    }
+    return outputBytes;
+  }
+
+  /**
+   * A database that a snapshot is read into, by {@link #importNext} and {@link #importEnd}; until
+   * then nothing else may be called but {@link #close}.
+   *
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  public static Database importing(Memory memory, Kernels kernels, DatabaseOptions options) {
+    Database made = new Database(memory, kernels, options);
+    made.importing =
+        new SnapshotReader(
+            options,
+            made.image,
+            kernels,
+            made.idMap,
+            new GraphArchive(made.image, made.index),
+            made.log,
+            made.past == null ? null : made.past.merge());
+    return made;
+  }
+
+  private SnapshotReader requireImporting() {
+    requireOpen();
+    if (importing == null) {
+      throw new DeltaException(ErrorCode.INVALID_ARGUMENT, "no import is under way");
+    }
+    return importing;
+  }
+
+  /**
+   * Reads what comes next of a snapshot, or of the increments behind it.
+   *
+   * @param address of the bytes
+   * @param bytes how many there are
+   * @return how many were read, whole sections; the rest is to be given again, with more behind it
+   * @throws DeltaException as {@link SnapshotReader#read}; the database is then to be closed
+   */
+  public int importNext(int address, int bytes) {
+    return requireImporting().read(address, bytes);
+  }
+
+  /**
+   * Ends an import. Output: {@link #IMPORTED_BYTES} bytes: vectors, deltas of the history, 1 if the
+   * graph was kept + 2 if it was damaged + 4 if the history was taken, 0, sequence (64 bits) and
+   * number (64 bits) of the own replica.
+   *
+   * @throws DeltaException {@code CORRUPT_DATA}, {@code OUT_OF_MEMORY}; the database is then to be
+   *     closed
+   */
+  public void importEnd() {
+    SnapshotReader reader = requireImporting();
+    boolean kept = reader.finish();
+    importing = null;
+    writer.restore(reader.totals());
+    nextCompaction = reader.totals().nextCompaction;
+    int record = out.reserve(IMPORTED_BYTES);
+    memory.putInt(record, image.live());
+    memory.putInt(record + 4, log == null ? 0 : log.deltas());
+    memory.putInt(
+        record + 8,
+        (kept ? 1 : 0) | (reader.hadBadGraph() ? 2 : 0) | (reader.tookHistory() ? 4 : 0));
+    memory.putInt(record + 12, 0);
+    memory.putLong(record + 16, writer.sequence() & 0xffff_ffffL);
+    memory.putLong(record + 24, reader.totals().replica);
+    outputBytes = IMPORTED_BYTES;
+  }
+
+  /**
+   * Issues deltas under another replica's number from now on: a new one's first is 1, a known one's
+   * the next that it is not known with.
+   *
+   * @param number 48 bits
+   */
+  public void replica(long number) {
+    requireOpen();
+    writer.replica(number);
+  }
+
+  /** Returns the sequence of the own replica's newest delta, unsigned. */
+  public int sequence() {
+    return writer.sequence();
   }
 
   /** Returns the log, for checks. */

@@ -1,5 +1,6 @@
 package dev.deltavec.core;
 
+import dev.deltavec.core.image.Changes;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Memory;
@@ -250,6 +251,14 @@ final class Journal {
     slots[size] = slot;
     saved[size] = at;
     size++;
+    Changes changes = image.changes();
+    if (changes != null) {
+      if (slot < 0 || kind == RAISED || kind == CREATED) {
+        changes.chain(slot);
+      } else {
+        changes.vector(slot);
+      }
+    }
   }
 
   private int take(int bytes) {

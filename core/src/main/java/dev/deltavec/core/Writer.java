@@ -9,6 +9,7 @@ import dev.deltavec.core.history.Merge;
 import dev.deltavec.core.history.Rice;
 import dev.deltavec.core.history.Subjects;
 import dev.deltavec.core.history.Versions;
+import dev.deltavec.core.image.Changes;
 import dev.deltavec.core.image.Codes;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
@@ -19,6 +20,7 @@ import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
+import dev.deltavec.core.snapshot.Totals;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -39,6 +41,11 @@ final class Writer implements Subjects {
   private final FilterCache filters;
   private final @Nullable DeltaLog log;
   private Versions versions;
+  private long replica;
+
+  /** Index of the own replica in {@link #versions}. */
+  private int own;
+
   private final FrameReader frame;
   private final Journal journal;
   private final Buffer indices;
@@ -72,7 +79,8 @@ final class Writer implements Subjects {
     dimensions = options.dimensions();
     grid = options.grid();
     versions = new Versions();
-    versions.meet(options.replica());
+    replica = options.replica();
+    versions.meet(replica);
     frame = new FrameReader(memory);
     journal = new Journal(image);
     indices = new Buffer(image.heap());
@@ -84,8 +92,48 @@ final class Writer implements Subjects {
     return versions;
   }
 
+  int sequence() {
+    return sequence;
+  }
+
   double applied() {
     return applied;
+  }
+
+  /** Issues from now on under another replica's number. */
+  void replica(long number) {
+    replica = number;
+    own = versions.meet(number);
+    sequence = 0;
+    skipKnown();
+  }
+
+  /**
+   * Deltas of the own replica may be here that it does not remember, as it lost its memory and they
+   * came back: their numbers are taken.
+   */
+  private void skipKnown() {
+    int intervals = versions.intervals(own);
+    if (intervals > 0) {
+      sequence = versions.last(own, intervals - 1);
+    }
+  }
+
+  /** Tells what a snapshot keeps. */
+  void save(Totals totals) {
+    totals.sequence = sequence;
+    totals.replica = replica;
+    totals.lastTime = lastTime;
+    totals.applied = applied;
+    totals.versions = versions;
+  }
+
+  /** Goes on where a snapshot was taken. */
+  void restore(Totals totals) {
+    versions = totals.versions;
+    replica(totals.replica);
+    lastTime = totals.lastTime;
+    applied = totals.applied;
   }
 
   // ---------------------------------------------------------------- the local door
@@ -120,7 +168,7 @@ final class Writer implements Subjects {
     }
     commit();
     if (count > 0) {
-      versions.addRange(0, sequenceBefore + 1, sequence);
+      versions.addRange(own, sequenceBefore + 1, sequence);
     }
     applied += count;
   }
@@ -197,8 +245,7 @@ final class Writer implements Subjects {
     }
     if (log != null) {
       log.append(
-          subject,
-          log.write(frame, time, sequence, options.replica(), payload.address(), payloadBytes));
+          subject, log.write(frame, time, sequence, replica, payload.address(), payloadBytes));
       if (subject >= 0 && log.isCheckpointDue(subject, options.checkpointInterval())) {
         log.checkpoint(subject);
       }
@@ -223,7 +270,7 @@ final class Writer implements Subjects {
             && versions.count() > 1
             && subject != IdMap.ABSENT
             && log != null
-            && log.compare(image.head(subject), time, sequence + 1, options.replica()) > 0;
+            && log.compare(image.head(subject), time, sequence + 1, replica) > 0;
     if (given >= 0 && (time < newest || before)) {
       throw new DeltaException(
           ErrorCode.OUT_OF_ORDER,
@@ -483,6 +530,10 @@ final class Writer implements Subjects {
     int grave = IdMap.ABSENT;
     if (log != null) {
       grave = image.bury(slot);
+      Changes changes = image.changes();
+      if (changes != null) {
+        changes.chain(grave);
+      }
       try {
         journal.deleting(slot);
       } catch (DeltaException e) {
@@ -580,12 +631,7 @@ final class Writer implements Subjects {
     }
     commit();
     lastTime = Math.max(lastTime, merge.newest());
-    int own = versions.intervals(0);
-    if (own > 0) {
-      // Deltas that this replica issued before it lost its memory came back: their numbers are
-      // taken.
-      sequence = versions.last(0, own - 1);
-    }
+    skipKnown();
   }
 
   @Override

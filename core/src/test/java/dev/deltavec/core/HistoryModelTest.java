@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.deltavec.core.delta.DeltaId;
 import dev.deltavec.core.delta.Frame;
+import dev.deltavec.core.snapshot.SnapshotWriter;
 import dev.deltavec.core.support.Frames;
 import dev.deltavec.core.support.Generator;
 import dev.deltavec.core.support.Naive;
@@ -38,13 +39,15 @@ class HistoryModelTest {
     SYNC,
     COMPACT,
     READ,
-    ROLL_BACK
+    ROLL_BACK,
+    EXPORT,
+    REOPEN
   }
 
   private record Step(Kind kind, int replica, int other, String id, int operation, long seed) {}
 
   private static final class Node {
-    final TestDatabase db;
+    TestDatabase db;
     final Naive naive = new Naive(DIMENSIONS);
 
     /** Last delta of each vector that was compacted away. */
@@ -52,6 +55,9 @@ class HistoryModelTest {
 
     boolean rejected;
     int read;
+
+    /** A snapshot and its increments. */
+    final List<byte[]> exported = new ArrayList<>();
 
     Node(int replica, int interval) {
       db =
@@ -93,6 +99,9 @@ class HistoryModelTest {
                       : choice < 94
                           ? Kind.READ
                           : choice < 97 || !compacts ? Kind.ROLL_BACK : Kind.COMPACT;
+      if (random.chance(12)) {
+        kind = random.chance(60) ? Kind.EXPORT : Kind.REOPEN;
+      }
       steps.add(
           new Step(
               kind,
@@ -124,6 +133,8 @@ class HistoryModelTest {
             case COMPACT -> compact(node, random);
             case READ -> read(node, step, random);
             case ROLL_BACK -> rollBack(node, step, random);
+            case EXPORT -> export(node);
+            case REOPEN -> reopen(node, random);
           };
       wrong = wrong == null ? compare(node) : wrong;
       if (wrong != null) {
@@ -317,6 +328,54 @@ class HistoryModelTest {
       return compacted && e.code() == ErrorCode.HISTORY_COMPACTED ? null : e.toString();
     }
     return null;
+  }
+
+  private static @Nullable String export(Node node) {
+    int flags = SnapshotWriter.INDEX | SnapshotWriter.HISTORY | SnapshotWriter.MARK;
+    boolean increment = !node.exported.isEmpty();
+    node.exported.add(node.db.export(increment ? flags | SnapshotWriter.INCREMENT : flags));
+    return null;
+  }
+
+  /** Goes on with what the snapshot and its increments make. */
+  private static @Nullable String reopen(Node node, Generator random) {
+    export(node);
+    TestDatabase made =
+        new TestDatabase(
+            node.db.database.options(),
+            node.db.memory,
+            node.exported,
+            new Generator(random.nextLong()));
+    int flags = ByteBuffer.wrap(made.output()).order(ByteOrder.LITTLE_ENDIAN).getInt(8);
+    made.now = node.db.now;
+    boolean same = made.database.digest() == node.db.database.digest();
+    byte[] cursor = made.cursor();
+    boolean seen = Arrays.equals(cursor, node.db.cursor());
+    boolean deltas =
+        seen
+            && (!node.horizons.isEmpty()
+                || Arrays.equals(made.since(new byte[0]), node.db.since(new byte[0])));
+    boolean graph = Arrays.equals(nearest(made), nearest(node.db));
+    node.db.close();
+    node.db = made;
+    node.read = made.database.arrived();
+    node.exported.clear();
+    return flags == 5 && same && seen && deltas && graph
+        ? null
+        : "reopened: flags "
+            + flags
+            + ", digest "
+            + same
+            + ", cursor "
+            + seen
+            + ", deltas "
+            + deltas
+            + ", search "
+            + graph;
+  }
+
+  private static Object[] nearest(TestDatabase db) {
+    return db.search(new float[] {1, 2, -1, 0.5f}, 3).toArray();
   }
 
   private static @Nullable String rollBack(Node node, Step step, Generator random) {

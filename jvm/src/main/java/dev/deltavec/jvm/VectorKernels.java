@@ -349,6 +349,11 @@ public final class VectorKernels implements Kernels {
     return max < INFINITY;
   }
 
+  @Override
+  public int crc32c(int crc, int address, int bytes) {
+    return Checksums.crc32c(memory, scalar, crc, address, bytes);
+  }
+
   // ---------------------------------------------------------------- codes
 
   @Override

@@ -21,10 +21,9 @@ import org.teavm.interop.Export;
  */
 public final class Exports {
   private static final LinearMemory MEMORY = new LinearMemory();
-  private static final SimdKernels KERNELS = new SimdKernels();
   private static final ControlBlock CONTROL = new ControlBlock(MEMORY, base());
-  private static final InputBuffer INPUT =
-      new InputBuffer(MEMORY, CONTROL.end(), -CONTROL.end() & 0xffff);
+  private static final SimdKernels KERNELS = new SimdKernels(CONTROL.end());
+  private static final InputBuffer INPUT = input();
 
   /** Open databases; a handle is the index and 1. */
   private static @Nullable Database[] databases = new Database[4];
@@ -47,6 +46,12 @@ public final class Exports {
     }
     MEMORY.putInt(taken, 1);
     return taken + 64;
+  }
+
+  /** Returns the buffer in what is left of the instance's first page. */
+  private static InputBuffer input() {
+    int address = CONTROL.end() + SimdKernels.SCRATCH_BYTES;
+    return new InputBuffer(MEMORY, address, -address & 0xffff);
   }
 
   /**
@@ -112,22 +117,27 @@ public final class Exports {
   public static int open(int options) {
     try {
       Database database = new Database(MEMORY, KERNELS, readOptions(options));
-      int slot = 0;
-      while (slot < databases.length && databases[slot] != null) {
-        slot++;
-      }
-      if (slot == databases.length) {
-        Database[] more = new Database[slot * 2];
-        System.arraycopy(databases, 0, more, 0, slot);
-        databases = more;
-      }
-      databases[slot] = database;
+      int handle = register(database);
       CONTROL.root(database.root());
       CONTROL.counts(0, 0);
-      return slot + 1;
+      return handle;
     } catch (Throwable e) {
       return failed(e);
     }
+  }
+
+  private static int register(Database database) {
+    int slot = 0;
+    while (slot < databases.length && databases[slot] != null) {
+      slot++;
+    }
+    if (slot == databases.length) {
+      Database[] more = new Database[slot * 2];
+      System.arraycopy(databases, 0, more, 0, slot);
+      databases = more;
+    }
+    databases[slot] = database;
+    return slot + 1;
   }
 
   private static DatabaseOptions readOptions(int at) {
@@ -648,6 +658,116 @@ public final class Exports {
               MEMORY.getInt(deltaId + 6),
               MEMORY.getLong(deltaId + 8) >>> 16,
               time(nowLow, nowHigh)));
+    } catch (Throwable e) {
+      return failed(e);
+    }
+  }
+
+  /**
+   * Begins to write a snapshot. See {@link Database#exportBegin}.
+   *
+   * @param handle what {@link #open} gave
+   * @param flags 1 with the graph, 2 with the history, 4 only what has changed, 8 the next one with
+   *     4 begins here
+   * @return 0, or an error: INVALID_ARGUMENT, CLOSED
+   */
+  @Export(name = "dv_export")
+  public static int export(int handle, int flags) {
+    try {
+      long bytes = database(handle).exportBegin(flags);
+      return bytes == (int) bytes ? (int) bytes : 0;
+    } catch (Throwable e) {
+      return failed(e);
+    }
+  }
+
+  /**
+   * Writes the next section of the snapshot. Output: the section.
+   *
+   * @param handle what {@link #open} gave
+   * @return its bytes, 0 behind the last, or an error: OUT_OF_MEMORY, CLOSED
+   */
+  @Export(name = "dv_export_next")
+  public static int exportNext(int handle) {
+    try {
+      Database database = database(handle);
+      return done(database, database.exportNext());
+    } catch (Throwable e) {
+      return failed(e);
+    }
+  }
+
+  /**
+   * Opens a database that a snapshot is read into.
+   *
+   * @param options address of the options record
+   * @return a handle for {@link #importNext}, {@link #importEnd} and {@link #close}, or an error:
+   *     INVALID_ARGUMENT, OUT_OF_MEMORY
+   */
+  @Export(name = "dv_import")
+  public static int importBegin(int options) {
+    try {
+      return register(Database.importing(MEMORY, KERNELS, readOptions(options)));
+    } catch (Throwable e) {
+      return failed(e);
+    }
+  }
+
+  /**
+   * Reads what comes next of a snapshot. See {@link Database#importNext}.
+   *
+   * @param handle what {@link #importBegin} gave
+   * @param address of the bytes
+   * @param bytes their number
+   * @return how many were read, or an error of any kind; then the handle is only to be closed
+   */
+  @Export(name = "dv_import_next")
+  public static int importNext(int handle, int address, int bytes) {
+    try {
+      return database(handle).importNext(address, bytes);
+    } catch (Throwable e) {
+      return failed(e);
+    }
+  }
+
+  /**
+   * Ends an import. Output: 32 bytes. See {@link Database#importEnd}.
+   *
+   * @param handle what {@link #importBegin} gave; it is free afterwards
+   * @param replaced the handle of the database that this one takes the place of; that is closed
+   * @return 0, or an error: CORRUPT_DATA, OUT_OF_MEMORY; then nothing was replaced, and the handle
+   *     is only to be closed
+   */
+  @Export(name = "dv_import_end")
+  public static int importEnd(int handle, int replaced) {
+    try {
+      Database old = database(replaced);
+      Database database = database(handle);
+      database.importEnd();
+      old.close();
+      databases[replaced - 1] = database;
+      databases[handle - 1] = null;
+      CONTROL.root(database.root());
+      return changed(database, 0);
+    } catch (Throwable e) {
+      return failed(e);
+    }
+  }
+
+  /**
+   * Issues deltas under another replica's number from now on. See {@link Database#replica}.
+   *
+   * @param handle what {@link #open} gave
+   * @param low the number's low 32 bits
+   * @param high and high 16 bits
+   * @return 1 if the database knows deltas of that replica, else 0, or an error: CLOSED
+   */
+  @Export(name = "dv_replica")
+  public static int replica(int handle, int low, int high) {
+    try {
+      Database database = database(handle);
+      database.replica(time(low, high));
+      return database.sequence() == 0 ? 0 : 1;
     } catch (Throwable e) {
       return failed(e);
     }

@@ -3,9 +3,9 @@ package dev.deltavec.wasm;
 import org.teavm.interop.Import;
 
 /**
- * What Java cannot say: the functions of {@code kernels.wat} and {@code codes.wat}, and what only
- * the post-link knows. The post-link joins them with the module, so that a call costs as much as
- * one of a Java method. Addresses, lengths and sizes are unsigned.
+ * What Java cannot say: the functions of {@code kernels.wat}, {@code codes.wat} and {@code
+ * crc32c.wat}, and what only the post-link knows. The post-link joins them with the module, so that
+ * a call costs as much as one of a Java method. Addresses, lengths and sizes are unsigned.
  */
 final class Native {
   private Native() {}
@@ -57,6 +57,15 @@ final class Native {
   /** See {@link SimdKernels#allFinite}. */
   @Import(module = "deltavec", name = "allFinite")
   static native boolean allFinite(int address, int n);
+
+  /**
+   * See {@link SimdKernels#crc32c}.
+   *
+   * @param scratch address of {@link SimdKernels#SCRATCH_BYTES} bytes of this instance's own, zero
+   *     at first, multiple of 64
+   */
+  @Import(module = "deltavec", name = "crc32c")
+  static native int crc32c(int crc, int address, int bytes, int scratch);
 
   /** See {@link SimdKernels#encode}. */
   @Import(module = "deltavec", name = "encode")

@@ -3,10 +3,25 @@ package dev.deltavec.wasm;
 import dev.deltavec.core.memory.Kernels;
 
 /**
- * The kernels in WebAssembly SIMD, {@code kernels.wat} and {@code codes.wat}. A row's result does
- * not depend on the kernel nor on its place in a batch, and is the same in every engine.
+ * The kernels in WebAssembly SIMD, {@code kernels.wat} and {@code codes.wat}, and of checksums,
+ * {@code crc32c.wat}. A row's result does not depend on the kernel nor on its place in a batch, and
+ * is the same in every engine.
  */
 final class SimdKernels implements Kernels {
+  /** Bytes that the kernels need for themselves: tables, and what checksums are computed in. */
+  static final int SCRATCH_BYTES = 16384;
+
+  private final int scratch;
+
+  /**
+   * Kernels of an instance.
+   *
+   * @param scratch address of {@link #SCRATCH_BYTES} bytes of its own that are zero, multiple of 64
+   */
+  SimdKernels(int scratch) {
+    this.scratch = scratch;
+  }
+
   @Override
   public float dot(int a, int b, int floats) {
     return Native.dot(a, b, floats);
@@ -30,6 +45,11 @@ final class SimdKernels implements Kernels {
   @Override
   public boolean allFinite(int address, int n) {
     return Native.allFinite(address, n);
+  }
+
+  @Override
+  public int crc32c(int crc, int address, int bytes) {
+    return Native.crc32c(crc, address, bytes, scratch);
   }
 
   @Override

@@ -2,9 +2,9 @@ package dev.deltavec.core.delta;
 
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
-import dev.deltavec.core.history.Crc32c;
 import dev.deltavec.core.history.Rice;
 import dev.deltavec.core.memory.Bytes;
+import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
 
@@ -38,6 +38,7 @@ public final class FrameReader {
   private int body;
   private int count;
   private int indices;
+  private int lastIndex;
   private int values;
   private int payloadEnd;
   private boolean whole;
@@ -117,6 +118,11 @@ public final class FrameReader {
     return count;
   }
 
+  /** Returns the last index of a sparse or runs that has any, unsigned. */
+  public int lastIndex() {
+    return lastIndex;
+  }
+
   /** Returns the address of the values: floats of any alignment, or Rice codes on a grid. */
   public int values() {
     return values;
@@ -182,6 +188,20 @@ public final class FrameReader {
     readRest(kind);
   }
 
+  /**
+   * Reads a frame as {@link #readLogged} does, but one that comes from outside; arguments and
+   * errors as {@link #read}.
+   */
+  public void readArchived(int batch, int frame, int limit) {
+    int kind = readHeader(batch, frame, limit);
+    if (operation == Frame.START || (kind & (Frame.LINKED | Frame.SEALED)) != Frame.IDENTIFIED) {
+      throw badKind(kind);
+    }
+    readId();
+    readDeltaId();
+    readRest(kind);
+  }
+
   /** Begins a stream of shared frames: nothing is known that linked frames could refer to. */
   public void begin() {
     knownIdCount = 0;
@@ -194,11 +214,13 @@ public final class FrameReader {
    * Reads the next frame of a stream from outside: sealed, with an id, linked or not; arguments and
    * errors as {@link #read}. A frame whose {@link #operation} is {@link Frame#START} carries no
    * delta.
+   *
+   * @param kernels what computes the checksum
    */
-  public void readShared(int batch, int frame, int limit) {
+  public void readShared(Kernels kernels, int batch, int frame, int limit) {
     int kind = readHeader(batch, frame, limit);
     if ((kind & Frame.SEALED) == 0
-        || memory.getInt(frame + 4) != Crc32c.of(memory, frame + 8, end - frame - 8)) {
+        || memory.getInt(frame + 4) != kernels.crc32c(0, frame + 8, end - frame - 8)) {
       at = frame;
       throw corrupt("the checksum does not fit");
     }
@@ -401,6 +423,7 @@ public final class FrameReader {
       }
     }
     checkIndex(index);
+    lastIndex = (int) index;
     takeValues();
   }
 
@@ -419,6 +442,7 @@ public final class FrameReader {
       sum += more + 1;
       checkIndex(index);
     }
+    lastIndex = (int) index;
     if (sum > left()) {
       throw corrupt(sum + " values do not fit");
     }

@@ -6,6 +6,7 @@ import dev.deltavec.core.delta.Frame;
 import dev.deltavec.core.delta.FrameReader;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.image.RecordPages;
+import dev.deltavec.core.index.Keys;
 import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Memory;
@@ -46,6 +47,9 @@ public final class DeltaLog {
   private static final int CHECKPOINT_ALIVE = ENTRY_HEADER + 28;
   private static final int CHECKPOINT_METADATA = ENTRY_HEADER + 32;
   private static final int CHECKPOINT_HEADER = ENTRY_HEADER + 36;
+
+  /** Bytes of a checkpoint in a snapshot, before its values. */
+  private static final int ARCHIVED_CHECKPOINT = 32;
 
   private final Image image;
   private final Heap heap;
@@ -116,6 +120,11 @@ public final class DeltaLog {
    */
   public int arrived() {
     return arrived;
+  }
+
+  /** Returns the number of a delta's arrival. */
+  public int number(int entry) {
+    return memory.getInt(entry + ARRIVAL);
   }
 
   /** Returns the entry of an arrival, 0 if it was compacted away. */
@@ -343,24 +352,37 @@ public final class DeltaLog {
       return 0;
     }
     memory.putInt(entry, covered);
-    memory.putInt(entry + INFO, CHECKPOINT);
-    memory.putInt(entry + ARRIVAL, -1);
-    memory.putInt(entry + CHECKPOINT_BYTES, size);
-    memory.putInt(entry + CHECKPOINT_BEFORE, before);
-    memory.putLong(entry + CHECKPOINT_TIME, time(covered));
-    memory.putInt(entry + CHECKPOINT_SEQUENCE, sequence(covered));
-    memory.putLong(entry + CHECKPOINT_REPLICA, replica(covered));
-    memory.putInt(entry + CHECKPOINT_ALIVE, alive ? 1 : 0);
-    memory.putInt(entry + CHECKPOINT_METADATA, jsonBytes);
+    putCheckpoint(
+        entry, size, before, time(covered), sequence(covered), replica(covered), alive, jsonBytes);
     if (alive) {
       memory.copy(row, entry + CHECKPOINT_HEADER, rowBytes);
     }
     if (json != 0) {
       memory.copy(json, entry + CHECKPOINT_HEADER + rowBytes, jsonBytes);
     }
+    return entry;
+  }
+
+  private void putCheckpoint(
+      int entry,
+      int size,
+      int before,
+      long time,
+      int sequence,
+      long replica,
+      boolean alive,
+      int jsonBytes) {
+    memory.putInt(entry + INFO, CHECKPOINT);
+    memory.putInt(entry + ARRIVAL, -1);
+    memory.putInt(entry + CHECKPOINT_BYTES, size);
+    memory.putInt(entry + CHECKPOINT_BEFORE, before);
+    memory.putLong(entry + CHECKPOINT_TIME, time);
+    memory.putInt(entry + CHECKPOINT_SEQUENCE, sequence);
+    memory.putLong(entry + CHECKPOINT_REPLICA, replica);
+    memory.putInt(entry + CHECKPOINT_ALIVE, alive ? 1 : 0);
+    memory.putInt(entry + CHECKPOINT_METADATA, jsonBytes);
     checkpointBytes += size;
     checkpoints++;
-    return entry;
   }
 
   /**
@@ -462,6 +484,181 @@ public final class DeltaLog {
   void setCheckpointMetadata(int checkpoint, byte[] json) {
     int at = checkpoint + memory.getInt(checkpoint + CHECKPOINT_BYTES) - json.length;
     Bytes.write(memory, at, json);
+  }
+
+  // ---------------------------------------------------------------- snapshots
+
+  /** Returns the bytes that {@link #archive} writes. */
+  public int archivedBytes(int entry) {
+    int padding = isCheckpoint(entry) && isAlive(entry) ? image.stride() - image.dimensions() : 0;
+    return entryBytes(entry) - (isCheckpoint(entry) ? 16 : 8) - (padding << 2);
+  }
+
+  private boolean isAlive(int checkpoint) {
+    return memory.getInt(checkpoint + CHECKPOINT_ALIVE) != 0;
+  }
+
+  /** Writes an entry as a snapshot holds it, and returns the address behind it. */
+  public int archive(int entry, int to) {
+    memory.putInt(to, number(entry));
+    if (!isCheckpoint(entry)) {
+      int length = frameBytes(entry);
+      memory.copy(frame(entry), to + 4, length);
+      return to + 4 + length;
+    }
+    int json = memory.getInt(entry + CHECKPOINT_METADATA);
+    memory.putInt(to + 4, isAlive(entry) ? 1 : 0);
+    memory.putInt(to + 8, json);
+    memory.putInt(to + 12, memory.getInt(entry + CHECKPOINT_SEQUENCE));
+    memory.putLong(to + 16, memory.getLong(entry + CHECKPOINT_TIME));
+    memory.putLong(to + 24, memory.getLong(entry + CHECKPOINT_REPLICA));
+    int at = to + ARCHIVED_CHECKPOINT;
+    int from = entry + CHECKPOINT_HEADER;
+    if (isAlive(entry)) {
+      memory.copy(from, at, image.dimensions() << 2);
+      at += image.dimensions() << 2;
+      from += image.stride() << 2;
+    }
+    memory.copy(from, at, json);
+    return at + json;
+  }
+
+  /**
+   * Puts a delta of a snapshot, which was checked, at the newest end of a chain.
+   *
+   * @param number of its arrival, to be {@link #arrange arranged}
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  void restoreDelta(int subject, int frame, int length, int number) {
+    int entry = take(ENTRY_HEADER + length);
+    memory.copy(frame, entry + ENTRY_HEADER, length);
+    memory.putInt(entry + ARRIVAL, number);
+    append(subject, entry);
+    bytes += ENTRY_HEADER + length;
+    deltas++;
+  }
+
+  /**
+   * Puts a checkpoint of a snapshot at the newest end of a chain, whose newest delta it covers; of
+   * a chain without any it is the horizon.
+   *
+   * @param at its address; its lengths were checked
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  public void restoreCheckpoint(int subject, int at) {
+    boolean alive = memory.getInt(at + 4) != 0;
+    int json = memory.getInt(at + 8);
+    int size = checkpointSize(alive, json);
+    int entry = take(size);
+    int head = image.head(subject);
+    memory.putInt(entry, head);
+    putCheckpoint(
+        entry,
+        size,
+        checkpointAt(head),
+        memory.getLong(at + 16),
+        memory.getInt(at + 12),
+        memory.getLong(at + 24),
+        alive,
+        json);
+    int from = at + ARCHIVED_CHECKPOINT;
+    int to = entry + CHECKPOINT_HEADER;
+    if (alive) {
+      int floats = image.dimensions() << 2;
+      memory.copy(from, to, floats);
+      memory.clear(to + floats, (image.stride() << 2) - floats);
+      from += floats;
+      to += image.stride() << 2;
+    }
+    memory.copy(from, to, json);
+    image.setHead(subject, entry);
+  }
+
+  /**
+   * Makes a horizon at a live slot's present state, behind which nothing is known.
+   *
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  public void restoreHorizon(int slot, long time, int sequence, long replica) {
+    int metadata = image.metadataBlock(slot);
+    int json = metadata == 0 ? 0 : memory.getInt(metadata);
+    int size = checkpointSize(true, json);
+    int entry = take(size);
+    memory.putInt(entry, 0);
+    putCheckpoint(entry, size, 0, time, sequence, replica, true, json);
+    memory.copy(image.vector(slot), entry + CHECKPOINT_HEADER, image.stride() << 2);
+    memory.copy(metadata + 4, entry + size - json, json);
+    image.setHead(slot, entry);
+  }
+
+  private int take(int size) {
+    int entry = heap.allocate(size);
+    if (entry == 0) {
+      throw new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory for a history");
+    }
+    return entry;
+  }
+
+  /** Frees all entries of a chain of a snapshot that is not {@link #arrange arranged} yet. */
+  public void drop(int subject) {
+    for (int entry = image.head(subject); entry != 0; ) {
+      int before = previous(entry);
+      int size = entryBytes(entry);
+      if (isCheckpoint(entry)) {
+        checkpointBytes -= size;
+        checkpoints--;
+      } else {
+        bytes -= size;
+        deltas--;
+      }
+      heap.free(entry, size);
+      entry = before;
+    }
+    image.setHead(subject, 0);
+  }
+
+  /**
+   * Lists the deltas of restored chains in the order of their arrival, and numbers them anew from
+   * 0: what was compacted away leaves no gap. O(deltas log deltas)
+   *
+   * @return false if two have the same number; then the log is of no use
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  public boolean arrange() {
+    long[] order = new long[deltas];
+    int n = 0;
+    for (int slot = 0, limit = image.slotLimit(); slot < limit; slot++) {
+      n = list(slot, order, n);
+    }
+    for (int grave = 0, limit = image.graveLimit(); grave < limit; grave++) {
+      n = list(~grave, order, n);
+    }
+    Keys.sort(order, n);
+    if (n > 0 && !arrivals.ensure(n - 1)) {
+      throw new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory for a history");
+    }
+    long before = -1;
+    for (int i = 0; i < n; i++) {
+      int entry = (int) order[i];
+      if (order[i] >>> 32 == before) {
+        return false;
+      }
+      before = order[i] >>> 32;
+      memory.putInt(arrivals.address(i), entry);
+      memory.putInt(entry + ARRIVAL, i);
+    }
+    arrived = n;
+    return true;
+  }
+
+  private int list(int subject, long[] order, int from) {
+    int n = from;
+    for (int entry = image.head(subject); entry != 0; entry = previous(entry)) {
+      if (!isCheckpoint(entry)) {
+        order[n++] = (long) number(entry) << 32 | entry & 0xffff_ffffL;
+      }
+    }
+    return n;
   }
 
   /** Frees an entry that is in no chain any more. */

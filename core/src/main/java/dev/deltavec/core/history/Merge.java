@@ -8,6 +8,7 @@ import dev.deltavec.core.delta.DeltaId;
 import dev.deltavec.core.delta.Frame;
 import dev.deltavec.core.delta.FrameReader;
 import dev.deltavec.core.delta.Utf8;
+import dev.deltavec.core.image.Changes;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.index.Keys;
@@ -36,7 +37,6 @@ public final class Merge {
   private final FrameReader reader;
   private final DatabaseOptions options;
   private final int row;
-  private final Buffer indices;
 
   private int[] entries = new int[64];
   private long[] order = new long[64];
@@ -65,7 +65,6 @@ public final class Merge {
     this.options = options;
     reader = new FrameReader(memory);
     row = new Buffer(image.heap()).reserve(image.stride() << 2);
-    indices = new Buffer(image.heap());
   }
 
   /** Returns how many deltas were new. */
@@ -107,7 +106,7 @@ public final class Merge {
     reader.begin();
     int end = stream + bytes;
     for (int at = stream, index = 0; at != end; at = reader.end(), index++) {
-      reader.readShared(stream, at, end);
+      reader.readShared(kernels, stream, at, end);
       if (reader.operation() == Frame.START) {
         continue;
       }
@@ -127,6 +126,32 @@ public final class Merge {
         entries[merged++] = entry;
       }
     }
+  }
+
+  /**
+   * Reads a delta of a snapshot and puts it at the newest end of a subject's chain.
+   *
+   * @param batch what offsets in messages count from
+   * @param limit address behind the last byte that may be read
+   * @param number of its arrival
+   * @param seen what the snapshot's database has seen
+   * @return the address behind the frame
+   * @throws DeltaException as {@link #read}; the log is of no use then
+   */
+  public int restore(int batch, int frame, int limit, int subject, int number, Versions seen) {
+    reader.readArchived(batch, frame, limit);
+    check(Long.MAX_VALUE);
+    int head = image.head(subject);
+    int replica = seen.find(reader.replica());
+    if (replica < 0
+        || !seen.contains(replica, reader.sequence())
+        || !image.hasId(subject, reader.id(), reader.idBytes())
+        || (head != 0
+            && log.compare(head, reader.time(), reader.sequence(), reader.replica()) >= 0)) {
+      throw new DeltaException(ErrorCode.CORRUPT_DATA, name() + " is out of place in a snapshot");
+    }
+    log.restoreDelta(subject, frame, reader.end() - frame, number);
+    return reader.end();
   }
 
   private void check(long latest) {
@@ -177,9 +202,7 @@ public final class Merge {
       throw invalid("has " + n + " indices, the vectors " + dimensions + " dimensions");
     }
     if (n > 0) {
-      int list = indices.reserve(n << 2);
-      reader.decodeIndices(list);
-      if (Integer.compareUnsigned(memory.getInt(list + (n - 1 << 2)), dimensions) >= 0) {
+      if (Integer.compareUnsigned(reader.lastIndex(), dimensions) >= 0) {
         throw invalid("has an index that is not below " + dimensions);
       }
     }
@@ -235,7 +258,7 @@ public final class Merge {
     reader.begin();
     int next = 0;
     for (int frame = stream, index = 0; next < rejectedCount; frame = reader.end(), index++) {
-      reader.readShared(stream, frame, stream + bytes);
+      reader.readShared(kernels, stream, frame, stream + bytes);
       if (index == rejected[next]) {
         next++;
         int target = at;
@@ -250,7 +273,7 @@ public final class Merge {
         memory.putInt(target, at - target | Frame.VERSION << 24);
         int kind = memory.getByte(frame + 8) & ~Frame.LINKED | Frame.IDENTIFIED | Frame.SEALED;
         memory.putByte(target + 8, (byte) kind);
-        memory.putInt(target + 4, Crc32c.of(memory, target + 8, at - target - 8));
+        memory.putInt(target + 4, kernels.crc32c(0, target + 8, at - target - 8));
       }
     }
     return at - start;
@@ -295,6 +318,7 @@ public final class Merge {
     int base = head;
     int old = 0;
     if (head != 0 && compareEntries(head, first) > 0) {
+      rewritten(subject);
       base = log.checkpointAt(head);
       while (base != 0 && compareEntries(base, first) > 0) {
         log.freeOnCommit(base);
@@ -344,6 +368,13 @@ public final class Merge {
     int settled = subjects.settle(subject, first, fold.alive(), row, fold.metadata());
     image.setHead(settled, last);
     image.setNewest(settled, log.time(newestDelta));
+  }
+
+  private void rewritten(int subject) {
+    Changes changes = image.changes();
+    if (changes != null) {
+      changes.chain(subject);
+    }
   }
 
   private int checkpoint(int covered, int before) {

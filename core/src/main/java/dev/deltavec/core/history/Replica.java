@@ -8,6 +8,7 @@ import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Bytes;
+import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
 
@@ -24,6 +25,7 @@ public final class Replica {
 
   private final Memory memory;
   private final Image image;
+  private final Kernels kernels;
   private final IdMap ids;
   private final DeltaLog log;
   private Versions versions = new Versions();
@@ -43,9 +45,10 @@ public final class Replica {
   private long lastTime;
 
   /** The outward side of one database. */
-  public Replica(Image image, IdMap ids, DeltaLog log) {
+  public Replica(Image image, Kernels kernels, IdMap ids, DeltaLog log) {
     this.memory = image.memory();
     this.image = image;
+    this.kernels = kernels;
     this.ids = ids;
     this.log = log;
     reader = new FrameReader(memory);
@@ -79,7 +82,7 @@ public final class Replica {
         at = DeltaLog.putVarint(memory, at, last - versions.first(r, i) & 0xffff_ffffL);
       }
     }
-    memory.putInt(at, Crc32c.of(memory, start, at - start));
+    memory.putInt(at, kernels.crc32c(0, start, at - start));
     return at + 4 - start;
   }
 
@@ -102,7 +105,7 @@ public final class Replica {
           "a cursor of version " + memory.getByte(address + 3) + "; this release reads 1");
     }
     int end = address + bytes - 4;
-    if (memory.getInt(end) != Crc32c.of(memory, address, bytes - 4)) {
+    if (memory.getInt(end) != kernels.crc32c(0, address, bytes - 4)) {
       throw corruptCursor();
     }
     Varints in = new Varints(address + 4, end);
@@ -320,7 +323,7 @@ public final class Replica {
   }
 
   private int seal(int frame, int end) {
-    memory.putInt(frame + 4, Crc32c.of(memory, frame + 8, end - frame - 8));
+    memory.putInt(frame + 4, kernels.crc32c(0, frame + 8, end - frame - 8));
     return end;
   }
 

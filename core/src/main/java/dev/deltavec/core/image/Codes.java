@@ -159,6 +159,31 @@ public final class Codes {
     return unit == 0 ? 1 : unit;
   }
 
+  /** Returns the unit as the root has it, 0 before the first vector came. */
+  public float storedUnit() {
+    return memory.getFloat(root + Image.UNIT);
+  }
+
+  /**
+   * Sets unit and center to those of a snapshot; {@link #encodeAll} is to follow.
+   *
+   * @param from address of the center's values
+   * @return false if they are none
+   */
+  public boolean restore(float unit, float squares, int from) {
+    int bits = Float.floatToRawIntBits(unit);
+    if ((bits & 0x807fffff) != 0
+        || !(unit <= Float.MAX_VALUE)
+        || !(squares >= 0 && squares <= Float.MAX_VALUE)
+        || !kernels.allFinite(from, dimensions)) {
+      return false;
+    }
+    memory.copy(from, center, dimensions << 2);
+    memory.putFloat(root + Image.UNIT, unit);
+    memory.putFloat(root + Image.CENTER_SQUARES, squares);
+    return true;
+  }
+
   /**
    * Returns what a row is multiplied by before its center is taken away.
    *
@@ -200,6 +225,31 @@ public final class Codes {
     memory.putFloat(terms.address(slot), shown);
     memory.putFloat(terms.address(slot) + 4, dot ? 0 : half(shown, squares));
     return scale;
+  }
+
+  /**
+   * Sets the terms of a row that {@link #encodeValues} made elsewhere.
+   *
+   * @param scale of the values
+   * @return false if there is no such row
+   */
+  boolean restoreValues(int slot, float scale) {
+    int most = four ? Kernels.MAX_CODE_4 : Kernels.MAX_CODE;
+    int row = rows.address(slot);
+    int squares = 0;
+    for (int i = 0; i < rowBytes; i++) {
+      int b = memory.getByte(row + i);
+      int v = (four ? b & 15 : b) - most - 1;
+      int w = four ? (b >> 4 & 15) - most - 1 : 0;
+      if (v < -most || w < -most || v > most) {
+        return false;
+      }
+      squares += v * v + w * w;
+    }
+    float shown = cosine && squares != 0 ? (float) (1 / Math.sqrt(squares)) : scale;
+    memory.putFloat(terms.address(slot), shown);
+    memory.putFloat(terms.address(slot) + 4, dot ? 0 : half(shown, squares));
+    return scale >= 0 && scale <= Float.MAX_VALUE && (scale == 0) == (squares == 0);
   }
 
   private void write(int row, float factor, int to) {
@@ -309,7 +359,8 @@ public final class Codes {
     return true;
   }
 
-  private void encodeAll() {
+  /** Encodes all vectors. O(vectors x dimensions) */
+  public void encodeAll() {
     for (int slot = 0, limit = image.slotLimit(); slot < limit; slot++) {
       if (image.occupied(slot)) {
         encode(slot, image.vector(slot), memory.getFloat(image.norm(slot)));

@@ -77,7 +77,7 @@ public final class IdMap {
         return ABSENT;
       }
       int subject = subject(entry);
-      if (image.hash(subject) == hash && equal(subject, id, bytes)) {
+      if (image.hash(subject) == hash && image.hasId(subject, id, bytes)) {
         return subject;
       }
     }
@@ -91,19 +91,6 @@ public final class IdMap {
       i = i + 1 & mask;
     }
     table[i] = entry(to);
-  }
-
-  private boolean equal(int subject, int id, int bytes) {
-    if (image.idBytes(subject) != bytes) {
-      return false;
-    }
-    int other = image.id(subject);
-    for (int i = 0; i < bytes; i++) {
-      if (memory.getByte(id + i) != memory.getByte(other + i)) {
-        return false;
-      }
-    }
-    return true;
   }
 
   /** Adds a subject whose id is not in the map. */

@@ -131,6 +131,7 @@ public final class Image {
   private final RecordPages links;
   private final RecordPages graves;
   private long textBytes;
+  private @Nullable Changes changes;
 
   /**
    * An empty image, or a look at one that another instance writes.
@@ -212,6 +213,18 @@ public final class Image {
     return new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory for " + what);
   }
 
+  /** Returns what has changed since the last snapshot, or null if nobody asked for that. */
+  public @Nullable Changes changes() {
+    return changes;
+  }
+
+  /** From now on changes are noted. */
+  public void track() {
+    if (changes == null) {
+      changes = new Changes();
+    }
+  }
+
   /** Returns the heap that holds the image. */
   public Heap heap() {
     return heap;
@@ -233,6 +246,11 @@ public final class Image {
    */
   public int stride() {
     return stride;
+  }
+
+  /** Returns the number of values of a vector. */
+  public int dimensions() {
+    return dimensions;
   }
 
   /** Returns the number of live vectors. */
@@ -436,6 +454,20 @@ public final class Image {
     return memory.getByte(block) & 0xff | (memory.getByte(block + 1) & 0xff) << 8;
   }
 
+  /** Returns whether a subject has an id. O(bytes) */
+  public boolean hasId(int subject, int id, int bytes) {
+    if (idBytes(subject) != bytes) {
+      return false;
+    }
+    int own = id(subject);
+    for (int i = 0; i < bytes; i++) {
+      if (memory.getByte(id + i) != memory.getByte(own + i)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Returns the newest entry of the subject in the log, 0 for none. */
   public int head(int subject) {
     return memory.getInt(record(subject) + HEAD);
@@ -583,6 +615,16 @@ public final class Image {
   private void freeId(int block, int idBytes) {
     textBytes -= idBytes + 2;
     heap.free(block, idBytes + 2);
+  }
+
+  /**
+   * Gives what a vector's floats were kept as: where they are not, codes and the scale.
+   * O(dimensions)
+   *
+   * @return false if they are not what {@link #store} can have written
+   */
+  public boolean restoreCodes(int slot) {
+    return requireCodes().restoreValues(slot, memory.getFloat(norm(slot)));
   }
 
   /** Frees a grave with its id. */

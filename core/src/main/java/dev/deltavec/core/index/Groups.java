@@ -154,6 +154,84 @@ final class Groups {
     size = 0;
   }
 
+  // ---------------------------------------------------------------- snapshots
+
+  /**
+   * Makes the groups of nodes and duplicates that were put into the image, and enters the nodes.
+   * O(slots)
+   *
+   * @return false if they do not fit together, or there is no memory
+   */
+  boolean restore() {
+    int limit = image.slotLimit();
+    int[] counts = new int[limit];
+    for (int slot = 0; slot < limit; slot++) {
+      if (nodes.state(slot) == Nodes.DUPLICATE) {
+        duplicates++;
+        if (nodes.state(nodes.groupNode(slot)) != Nodes.LINKED) {
+          return false;
+        }
+        counts[nodes.groupNode(slot)]++;
+      }
+    }
+    for (int slot = 0; slot < limit; slot++) {
+      if (nodes.state(slot) == Nodes.LINKED) {
+        enter(slot, nodes.hash(slot));
+        if (counts[slot] > 0 && !newGroup(slot, counts[slot])) {
+          return false;
+        }
+      }
+    }
+    for (int slot = 0; slot < limit; slot++) {
+      if (nodes.state(slot) == Nodes.DUPLICATE) {
+        int node = nodes.groupNode(slot);
+        int position = nodes.position(slot);
+        if (Integer.compareUnsigned(position, counts[node]) >= 0) {
+          return false;
+        }
+        memory.putInt(members(node) + (position << 2), slot);
+        if (!(image.keepsFloats() && sameFloats(slot, node))) {
+          unify(node);
+        }
+      }
+    }
+    return true;
+  }
+
+  private boolean newGroup(int node, int count) {
+    int capacity = FIRST_CAPACITY;
+    while (capacity < count) {
+      capacity *= 2;
+    }
+    int block = heap.allocate(bytes(capacity));
+    if (block == 0) {
+      return false;
+    }
+    blockBytes += bytes(capacity);
+    memory.clear(block, bytes(capacity));
+    memory.putInt(block, capacity);
+    memory.putInt(block + 4, count);
+    memory.putInt(block + 8, 1);
+    graph.setGroup(node, block);
+    nodes.setGrouped(node, true);
+    return true;
+  }
+
+  /** Forgets all groups, and frees them. */
+  void reset() {
+    for (int slot = 0, limit = image.slotLimit(); slot < limit; slot++) {
+      if (nodes.isGrouped(slot)) {
+        int bytes = bytes(memory.getInt(graph.group(slot)));
+        heap.free(graph.group(slot), bytes);
+        blockBytes -= bytes;
+        graph.setGroup(slot, 0);
+        nodes.setGrouped(slot, false);
+      }
+    }
+    clearTable();
+    duplicates = 0;
+  }
+
   // ---------------------------------------------------------------- groups
 
   /** Returns the number of duplicates of a linked node. */

@@ -7,6 +7,7 @@ import dev.deltavec.core.image.Image;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Memory;
+import java.util.Arrays;
 
 /**
  * A hierarchical navigable small world graph (Malkov and Yashunin, 2016, arXiv:1603.09320) that
@@ -285,10 +286,7 @@ final class Hnsw {
       upperBytes += bytes;
     }
     try {
-      int bits = reserveVisited();
-      if (bits > marksBuffer.capacity()) {
-        memory.clear(marksBuffer.reserve(bits), bits);
-      }
+      reserve();
     } catch (DeltaException e) {
       freeUpper(block, level);
       throw e;
@@ -298,6 +296,14 @@ final class Hnsw {
     nodes.setUpper(slot, block);
     if (block != 0) {
       memory.clear(block, UPPER_HEADER);
+    }
+  }
+
+  /** Gets the memory for walks and for marks. */
+  void reserve() {
+    int bits = reserveVisited();
+    if (bits > marksBuffer.capacity()) {
+      memory.clear(marksBuffer.reserve(bits), bits);
     }
   }
 
@@ -533,6 +539,49 @@ final class Hnsw {
     if (entry() == node) {
       setEntry(other, level);
     }
+  }
+
+  // ---------------------------------------------------------------- snapshots
+
+  /** Returns the state of the generator of levels. */
+  long random() {
+    return random;
+  }
+
+  /**
+   * Gives a node that has none a level, with empty lists.
+   *
+   * @return false if there is no memory
+   */
+  boolean giveLevel(int slot, int level) {
+    int bytes = upperBlockBytes(level);
+    int block = heap.allocate(bytes);
+    if (block == 0) {
+      return false;
+    }
+    memory.clear(block, bytes);
+    upperBytes += bytes;
+    nodes.setLevel(slot, level);
+    nodes.setUpper(slot, block);
+    return true;
+  }
+
+  /** Makes nodes and links that were put into the image a graph. */
+  void restore(int entry, int level, long state) {
+    random = state;
+    setEntry(entry, level);
+    for (int slot = image.slotLimit() - 1; slot >= 0; slot--) {
+      if (nodes.state(slot) == Nodes.LINKED) {
+        enlist(slot, level(slot));
+      }
+    }
+    reserve();
+  }
+
+  /** Forgets the graph; its nodes are the caller's to {@link #discard}. */
+  void reset() {
+    setEntry(-1, 0);
+    Arrays.fill(firstOfLevel, 0);
   }
 
   private void enlist(int node, int level) {

@@ -144,6 +144,65 @@ public final class Index {
     return graph.topLevel();
   }
 
+  // ---------------------------------------------------------------- snapshots
+
+  int nextTraining() {
+    return nextTraining;
+  }
+
+  int cursor() {
+    return cursor;
+  }
+
+  /**
+   * Makes nodes and links that were put into the image an index.
+   *
+   * @return false if they do not fit together; then {@link #reset} must follow
+   */
+  boolean restore(int entry, int level, long random, int training, int at) {
+    int limit = image.slotLimit();
+    int queued = 0;
+    int beside = 0;
+    for (int slot = 0; slot < limit; slot++) {
+      int state = nodes.state(slot);
+      waiting += state == Nodes.PENDING ? 1 : 0;
+      queued += state == Nodes.PENDING || nodes.isQueued(slot) ? 1 : 0;
+      beside += state == Nodes.ZERO ? 1 : 0;
+    }
+    try {
+      queue.reserve(limit(image.slotCapacity()) + 2);
+      queue.restore(queued);
+      zeros.restore(beside);
+      graph.restore(entry, level, random);
+    } catch (DeltaException e) {
+      return false;
+    }
+    nextTraining = Math.max(FIRST_TRAINING, training);
+    cursor = Math.max(0, at);
+    for (int slot = 0; slot < limit; slot++) {
+      boolean zero = nodes.state(slot) == Nodes.ZERO;
+      boolean inQueue = nodes.state(slot) == Nodes.PENDING || nodes.isQueued(slot);
+      if ((zero || inQueue) && !(zero ? zeros : queue).put(nodes.position(slot), slot)) {
+        return false;
+      }
+      if (nodes.lives(slot) && zero != isBeside(slot) && (zero || !inQueue)) {
+        return false;
+      }
+    }
+    return groups.restore();
+  }
+
+  /** Forgets where all vectors are; their nodes are the caller's to discard. */
+  void reset() {
+    groups.reset();
+    queue.restore(0);
+    zeros.restore(0);
+    waiting = 0;
+    cursor = 0;
+    nextTraining = FIRST_TRAINING;
+    graph.reset();
+  }
+
   // ---------------------------------------------------------------- before the change
 
   /**

@@ -77,6 +77,11 @@ public final class IndexCheck {
     return this;
   }
 
+  /** Returns whether nothing was wrong. */
+  public boolean isGood() {
+    return unreachable + brokenLinks + asymmetric + badLevels + badEntry + badLists == 0;
+  }
+
   private void bad(int slot) {
     firstBad = firstBad < 0 ? slot : firstBad;
   }

@@ -72,6 +72,29 @@ final class SlotList {
     memory.putInt(root, address);
   }
 
+  /**
+   * Makes it a list of so many places, all without a slot.
+   *
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  void restore(int slots) {
+    reserve(slots);
+    size = slots;
+    memory.putInt(root + 4, size);
+    for (int i = 0; i < slots; i++) {
+      memory.putInt(address + (i << 2), -1);
+    }
+  }
+
+  /** Puts a slot at its place; false if that is taken or none. */
+  boolean put(int position, int slot) {
+    if (Integer.compareUnsigned(position, size) >= 0 || get(position) != -1) {
+      return false;
+    }
+    memory.putInt(address + (position << 2), slot);
+    return true;
+  }
+
   /** Adds a slot, for which there is room, and returns its position. */
   int add(int slot) {
     memory.putInt(address + (size << 2), slot);

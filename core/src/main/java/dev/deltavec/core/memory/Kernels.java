@@ -1,12 +1,13 @@
 package dev.deltavec.core.memory;
 
 /**
- * The arithmetic that decides the speed of a search, over vectors in a platform's {@link Memory}.
+ * The arithmetic that decides the speed of a search, over vectors in a platform's {@link Memory},
+ * and checksums, for which platforms have means of their own.
  *
  * <p>Vectors are rows of float32 padded with zeros to a multiple of {@link #BLOCK} floats. Sums may
  * be taken in any order and with fused operations, so results may differ between platforms in the
- * last bits; nothing that is part of the database's state is computed here, only norms and
- * distances. All methods are O(rows x floats) and allocate nothing.
+ * last bits; nothing that is part of the database's state is computed here from floats, only norms
+ * and distances. All methods are O(rows x floats) and allocate no linear memory.
  */
 public interface Kernels {
   /** Rows are padded to a multiple of this many floats (64 bytes, one cache line). */
@@ -46,6 +47,17 @@ public interface Kernels {
    * @param n number of floats, 0 or more, no padding needed
    */
   boolean allFinite(int address, int n);
+
+  /**
+   * Computes a CRC-32C (Castagnoli polynomial, RFC 3720 appendix B.4), or continues one: the
+   * checksum of two ranges in a row is that of the second, continued from that of the first.
+   * O(bytes)
+   *
+   * @param crc checksum of what comes before, 0 if nothing does
+   * @param address first byte, any alignment
+   * @param bytes their number, unsigned, within one region
+   */
+  int crc32c(int crc, int address, int bytes);
 
   // ---------------------------------------------------------------- codes
 

@@ -75,6 +75,11 @@ public final class ScalarKernels implements Kernels {
     return sum == 0;
   }
 
+  @Override
+  public int crc32c(int crc, int address, int bytes) {
+    return Crc32c.of(memory, crc, address, bytes);
+  }
+
   // ---------------------------------------------------------------- codes
 
   @Override

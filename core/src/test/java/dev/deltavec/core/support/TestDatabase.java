@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.deltavec.core.Database;
 import dev.deltavec.core.DatabaseOptions;
+import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.Reader;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.core.memory.Heap;
@@ -47,6 +48,51 @@ public final class TestDatabase implements AutoCloseable {
     reader = Reader.attach(memory, new ScalarKernels(memory), database.options(), database.root());
     readerOutput = reader.newBuffer();
     return this;
+  }
+
+  /** A database that is read from snapshots, in pieces of any size. */
+  public TestDatabase(
+      DatabaseOptions options, ArrayMemory memory, List<byte[]> snapshots, Generator random) {
+    this.memory = memory;
+    inputHeap = new Heap(memory);
+    input = new Buffer(inputHeap);
+    input.reserve(1 << 16);
+    database = Database.importing(memory, new ScalarKernels(memory), options);
+    try {
+      for (byte[] snapshot : snapshots) {
+        feed(snapshot, random);
+      }
+      database.importEnd();
+    } catch (DeltaException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private void feed(byte[] stream, Generator random) {
+    int from = 0;
+    int to = 0;
+    while (to < stream.length) {
+      to += Math.min(stream.length - to, 1 + random.below(random.chance(50) ? 40 : 4_000));
+      byte[] piece = java.util.Arrays.copyOfRange(stream, from, to);
+      int read = database.importNext(write(piece), piece.length);
+      assertThat(read).isBetween(0, piece.length);
+      from += read;
+    }
+    if (from != stream.length) {
+      throw new DeltaException(
+          dev.deltavec.core.ErrorCode.CORRUPT_DATA, "bytes are left over: the snapshot is cut off");
+    }
+  }
+
+  /** Returns a snapshot. */
+  public byte[] export(int flags) {
+    java.io.ByteArrayOutputStream stream = new java.io.ByteArrayOutputStream();
+    database.exportBegin(flags);
+    while (database.exportNext() > 0) {
+      stream.writeBytes(output());
+    }
+    return stream.toByteArray();
   }
 
   private int write(byte[] bytes) {

@@ -1,13 +1,11 @@
-package dev.deltavec.core.history;
-
-import dev.deltavec.core.memory.Memory;
+package dev.deltavec.core.memory;
 
 /**
  * CRC-32C (Castagnoli polynomial, RFC 3720 appendix B.4) over linear memory, eight bytes at a time
  * (Kounavis and Berry, "Novel Table Lookup-Based Algorithms for High-Performance CRC Generation",
  * 2008).
  */
-public final class Crc32c {
+final class Crc32c {
   private static final int POLYNOMIAL = 0x82f63b78; // bits reversed
 
   /** Eight tables of 256, made when the first checksum is asked for. */
@@ -15,13 +13,13 @@ public final class Crc32c {
 
   private Crc32c() {}
 
-  /** Returns the checksum of {@code bytes} bytes. O(bytes) */
-  public static int of(Memory memory, int address, int bytes) {
+  /** See {@link Kernels#crc32c}. */
+  static int of(Memory memory, int before, int address, int bytes) {
     if (tables.length == 0) {
       tables = makeTables();
     }
     int[] t = tables;
-    int crc = -1;
+    int crc = ~before;
     int at = address;
     int left = bytes;
     for (; left >= 8; left -= 8, at += 8) {
