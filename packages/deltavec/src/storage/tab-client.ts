@@ -90,6 +90,8 @@ interface Feed {
   last: readonly [position: number, deltaId: string] | undefined;
   /** Why it cannot go on. */
   failed: unknown;
+  /** Whether there is nothing more. */
+  over: boolean;
 }
 
 const FEEDS: readonly string[] = ["onDelta", "deltas", "ids"];
@@ -185,10 +187,16 @@ export class TabClient implements Port {
         this.#closing = id;
       } else if (this.#options.mode === "follow" && !READS.has(method)) {
         answers.push([ERROR, id, encodeError(readOnly(this.#options.url))]);
-      } else if (method === NEXT && this.#feeds.get(args[0] as number)?.failed !== undefined) {
-        answers.push([ERROR, id, this.#feeds.get(args[0] as number)?.failed]);
       } else {
-        this.#admit(request, message, transfer);
+        const { failed, over = false } =
+          (method === NEXT && this.#feeds.get(args[0] as number)) || {};
+        if (failed !== undefined) {
+          answers.push([ERROR, id, failed]);
+        } else if (over) {
+          answers.push([RESULT, id, { values: [], done: true } satisfies Page]);
+        } else {
+          this.#admit(request, message, transfer);
+        }
       }
     }
     if (answers.length > 0) {
@@ -422,7 +430,7 @@ export class TabClient implements Port {
     this.#fulfil(opened);
     const renewals: Request[] = [];
     for (const [id, feed] of this.#feeds) {
-      if (feed.made && feed.failed === undefined) {
+      if (feed.made && feed.failed === undefined && !feed.over) {
         if (feed.next === undefined) {
           this.#stop(id, encodeError(lost(this.#options.url)));
         } else {
@@ -487,7 +495,7 @@ export class TabClient implements Port {
     if (FEEDS.includes(method)) {
       const options = args[0] as FeedOptions | undefined;
       const feed = { method, options, made: false, next: undefined, last: undefined };
-      this.#feeds.set(id, { ...feed, failed: undefined });
+      this.#feeds.set(id, { ...feed, failed: undefined, over: false });
     }
     const call: Call = {
       request,
@@ -631,8 +639,8 @@ export class TabClient implements Port {
   /** Notes how far an iterator has come. */
   #turn(id: number, { values, done }: Page): void {
     const feed = this.#feeds.get(id);
-    if (done) {
-      this.#feeds.delete(id);
+    if (feed !== undefined && done) {
+      feed.over = true;
     } else if (feed?.method === "deltas" && values.length > 0) {
       follow(feed, values.at(-1) as DeltaEvent);
     }
