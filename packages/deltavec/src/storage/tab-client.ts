@@ -24,7 +24,6 @@ import type { StorageOpened, TabMode } from "./backing.ts";
 import { READS } from "./calls.ts";
 import type { Durability } from "./stored.ts";
 import {
-  type ByeMessage,
   type ClientMessage,
   type CommonMessage,
   commonName,
@@ -61,7 +60,7 @@ export interface TabOpened extends StorageOpened {
 interface Link {
   /** Which leader that is; undefined for this tab's own host. */
   readonly leader: string | undefined;
-  post(message: Requests | ByeMessage, transfer: Transferable[]): void;
+  post(message: Requests, transfer: Transferable[]): void;
   close(): void;
   /** Messages that were posted. */
   count: number;
@@ -127,6 +126,8 @@ export class TabClient implements Port {
   #link: Link | undefined;
   /** The leader that was asked to let this tab work through it. */
   #asked: { readonly leader: string; readonly wire: Wire } | undefined;
+  /** Whether the tab's own host has the lock. */
+  #taking = false;
   #settled = false;
   /** Whether the tab is being put away. */
   #away = false;
@@ -214,8 +215,7 @@ export class TabClient implements Port {
     this.#finished = true;
     clearInterval(this.#timer);
     this.#unlisten();
-    this.#asked?.wire.close();
-    this.#asked = undefined;
+    this.#unask();
     this.#unlink();
     this.#common?.close();
     this.#options.control.close();
@@ -302,6 +302,7 @@ export class TabClient implements Port {
         this.#isReady(said.lives);
         break;
       case "taking":
+        this.#taking = true;
         this.#lose(undefined);
         break;
       case "leads": {
@@ -318,6 +319,7 @@ export class TabClient implements Port {
         break;
       }
       case "resigned":
+        this.#taking = false;
         if (said.error !== undefined) {
           this.trouble = decodeError(said.error);
           if (this.#closing === undefined) {
@@ -370,6 +372,7 @@ export class TabClient implements Port {
     if (
       platform === undefined ||
       this.leads ||
+      this.#taking ||
       this.#finished ||
       leader === (this.#asked?.leader ?? this.#link?.leader)
     ) {
@@ -382,7 +385,7 @@ export class TabClient implements Port {
       leader,
       count: 0,
       post: (message) => wire.postMessage(message),
-      close: () => wire.close(),
+      close: () => this.#detach(leader, wire),
     };
     this.#asked = { leader, wire };
     wire.onmessageerror = (event) => this.onmessageerror?.(event);
@@ -422,8 +425,7 @@ export class TabClient implements Port {
       link.close();
       return;
     }
-    this.#asked?.wire.close(); // the tab's own host was faster
-    this.#asked = undefined;
+    this.#unask();
     clearInterval(this.#timer);
     this.#link = link;
     this.#settled = true;
@@ -448,8 +450,7 @@ export class TabClient implements Port {
   /** Deals with the leader being gone. */
   #lose(received: number | undefined): void {
     const link = this.#link;
-    this.#asked?.wire.close();
-    this.#asked = undefined;
+    this.#unask();
     if (link === undefined) {
       return;
     }
@@ -474,6 +475,22 @@ export class TabClient implements Port {
       this.#look();
     }
     this.#finish();
+  }
+
+  /** Asks a leader no more. */
+  #unask(): void {
+    const asked = this.#asked;
+    this.#asked = undefined;
+    if (asked !== undefined) {
+      this.#detach(asked.leader, asked.wire); // this tab's own host was faster, or another leader
+    }
+  }
+
+  #detach(leader: string, wire: Wire): void {
+    // By the way that the request to be let in has gone, which it must not overtake.
+    const detach: CommonMessage = { type: "detach", leader, follower: this.#name };
+    this.#common?.postMessage(detach);
+    wire.close();
   }
 
   #unlink(): void {
@@ -686,9 +703,7 @@ export class TabClient implements Port {
     }
     this.#finished = true;
     clearInterval(this.#timer);
-    if (this.#link?.leader !== undefined) {
-      this.#link.post({ type: "bye" }, []);
-    }
+    this.#unlink();
     this.#tell("close");
   }
 }

@@ -6,7 +6,6 @@ import type { Backing, OpenBacking, StorageOpened, TabMode } from "./backing.ts"
 import { hold, type Release } from "./lock.ts";
 import type { Durability } from "./stored.ts";
 import {
-  type ByeMessage,
   type ClientMessage,
   type CommonMessage,
   commonName,
@@ -39,6 +38,8 @@ export interface TabHostOptions {
 interface Follower {
   readonly server: Server;
   readonly wire: Wire;
+  /** Drops it. */
+  end(): void;
 }
 
 /**
@@ -219,6 +220,9 @@ export class TabHost {
     if (message.type === "hello") {
       common.postMessage({ type: "leader", leader } satisfies CommonMessage);
     }
+    if (message.type === "detach" && message.leader === leader) {
+      followers.get(message.follower)?.end();
+    }
     if (message.type !== "attach" || message.leader !== leader || platform === undefined) {
       return;
     }
@@ -245,10 +249,9 @@ export class TabHost {
         wire.close();
       }
     };
-    wire.onmessage = (event) =>
-      (event.data as ByeMessage).type === "bye" ? end() : port.onmessage?.(event);
+    wire.onmessage = (event) => port.onmessage?.(event);
     wire.onmessageerror = (event) => port.onmessageerror?.(event);
-    followers.set(follower, { server, wire });
+    followers.set(follower, { server, wire, end });
     onEnd(follower, end, platform.locks);
     say({ type: "opened", opened });
   }

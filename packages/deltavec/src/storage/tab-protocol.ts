@@ -36,7 +36,7 @@ export function commonName(url: string): string {
 
 /**
  * Name of the wire between a leader and one follower. The follower posts what it would post to a worker
- * (remote-protocol.ts) and {@link ByeMessage}, the leader {@link LeaderMessage}.
+ * (remote-protocol.ts), the leader {@link LeaderMessage}.
  */
 export function wireName(url: string, leader: string, follower: string): string {
   return `deltavec:${url}:${leader}:${follower}`;
@@ -56,7 +56,9 @@ export type CommonMessage =
       readonly leader: string;
       readonly follower: string;
       readonly durability: Durability;
-    };
+    }
+  /** I work through you no more. */
+  | { readonly type: "detach"; readonly leader: string; readonly follower: string };
 
 /** What a leader says to a follower. */
 export type LeaderMessage =
@@ -67,11 +69,6 @@ export type LeaderMessage =
   | { readonly type: "answers"; readonly answers: readonly unknown[] }
   /** Last: so many messages were taken in, and all that they asked for is answered. */
   | { readonly type: "gone"; readonly received: number };
-
-/** What a follower says when it goes. */
-export interface ByeMessage {
-  readonly type: "bye";
-}
 
 /** What a tab's client says to its host. */
 export type ClientMessage =
