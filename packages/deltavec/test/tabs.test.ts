@@ -266,7 +266,7 @@ test("an iterator over deltas goes on at the next leader", async () => {
 });
 
 test("a subscriber that was told of what is lost with the leader learns it by onError", async () => {
-  const [a] = await tabs(1, { durability: "relaxed", flushMs: 1_000_000 });
+  const [a] = await tabs(1, { durability: "relaxed", flushMs: 2000 });
   const errors: unknown[] = [];
   const [b] = await tabs(1, { onError: (error) => errors.push(error) });
   const told: string[] = [];
@@ -330,7 +330,7 @@ test("a tab that has the storage alone lets nobody work through it", async () =>
 });
 
 test("a follower that wants its writes on disk gets that from a relaxed leader", async () => {
-  const [a] = await tabs(1, { durability: "relaxed", flushMs: 1_000_000 });
+  const [a] = await tabs(1, { durability: "relaxed", flushMs: 2000 });
   const [b] = await tabs(1, { durability: "strict" });
   await b.db.applyDelta(create("a"));
   a.tab.kill();
@@ -338,7 +338,7 @@ test("a follower that wants its writes on disk gets that from a relaxed leader",
 });
 
 test("flush in a follower has the leader's changes on disk", async () => {
-  const [a, b] = await tabs(2, { durability: "relaxed", flushMs: 1_000_000 });
+  const [a, b] = await tabs(2, { durability: "relaxed", flushMs: 2000 });
   await a.db.applyDelta(create("a"));
   await b.db.flush();
   a.tab.kill();
