@@ -978,6 +978,7 @@ export class DeltaVectorDB {
       deltas,
       index: indexKept ? "kept" : indexDamaged ? "damaged" : "rebuilt",
       history: historyTaken,
+      replicaId,
     };
   }
 

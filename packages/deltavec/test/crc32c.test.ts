@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { crc32c } from "../src/crc32c.ts";
 
 /** CRC-32C, bit by bit. */
-function plain(bytes: Uint8Array): number {
-  let crc = -1;
+function plain(bytes: Uint8Array, state = -1): number {
+  let crc = state;
   for (const byte of bytes) {
     crc ^= byte;
     for (let bit = 0; bit < 8; bit++) {
@@ -34,4 +34,17 @@ test("any part of any bytes has the checksum that is computed bit by bit", () =>
     }),
     { numRuns: 2000 },
   );
+});
+
+test("every length to 5,000 has the checksum that is computed bit by bit", () => {
+  const bytes = Uint8Array.from({ length: 5000 }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24);
+  const whole = new Uint8Array(5003);
+  for (const shift of [0, 1, 3]) {
+    whole.set(bytes, shift);
+    let state = -1;
+    for (let n = 0; n <= 5000; n++) {
+      assert.equal(crc32c(whole, shift, shift + n), ~state >>> 0, `${n} bytes`);
+      state = ~plain(bytes.subarray(n, n + 1), state);
+    }
+  }
 });

@@ -38,6 +38,12 @@ const FAULTY = `(module
   (func (export "dv_rollback_to") (param i32 i32 i32 i32 i32 i32) (result i32) (unreachable))
   (func (export "dv_repair") (param i32 i32) (result i32) (unreachable))
   (func (export "dv_check") (param i32) (result i32) (unreachable))
+  (func (export "dv_export") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "dv_export_next") (param i32) (result i32) (unreachable))
+  (func (export "dv_import") (param i32) (result i32) (i32.const 2))
+  (func (export "dv_import_next") (param i32 i32 i32) (result i32) (unreachable))
+  (func (export "dv_import_end") (param i32 i32) (result i32) (unreachable))
+  (func (export "dv_replica") (param i32 i32 i32) (result i32) (i32.const 0))
   (func (export "dv_rows") (param i32 i32 i32) (result i32) (unreachable)))`;
 
 before(async () => {

@@ -150,7 +150,7 @@ export function rewrite(
   const dataEnd = Math.max(LOW, align(dataBytes, 64));
   const pieces = kernels.flatMap(fieldsOf).filter((f) => !isMemoryImport(f));
   checkIds(fields, pieces);
-  const joined = pieces.filter((f) => !TABLE_FIELDS.has(f.kind)).map(kernelOf);
+  const joined = pieces.filter((f) => !OTHER_FIELDS.has(f.kind)).map(kernelOf);
 
   const kept: string[] = [];
   const added: string[] = [];
@@ -192,7 +192,7 @@ export function rewrite(
     }
   }
   if (memories !== 1) throw new LinkError(`one import env.memory expected, found ${memories}`);
-  added.push(...pieces.filter((f) => TABLE_FIELDS.has(f.kind)).map((f) => f.text));
+  added.push(...pieces.filter((f) => OTHER_FIELDS.has(f.kind)).map((f) => f.text));
   for (const k of joined) {
     added.push(k.text);
     if (product.kernelExports && k.name !== undefined)
@@ -217,8 +217,8 @@ interface Kernel {
   readonly text: string;
 }
 
-/** What else but functions the kernels may define: a table through which they call, its type, its first entries. */
-const TABLE_FIELDS: ReadonlySet<string> = new Set(["type", "table", "elem"]);
+/** What else but functions the kernels may define: a table through which they call, its type, its first entries; globals. */
+const OTHER_FIELDS: ReadonlySet<string> = new Set(["type", "table", "elem", "global"]);
 
 function isMemoryImport(f: Field): boolean {
   return f.kind === "import" && importOf(f).kind === "memory";

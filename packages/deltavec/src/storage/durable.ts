@@ -1,5 +1,6 @@
 import { DeltaError } from "../errors.ts";
 import { HISTORY, INCREMENT, INDEX, MARK } from "../snapshot.ts";
+import { failure } from "./failure.ts";
 import {
   CLOSE,
   fileName,
@@ -415,6 +416,10 @@ export class DurableLog {
         this.#fail(this.#refusal(error));
       }
     }
+    if (buffer.pending === 0 && this.#unflushed.length === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
     this.#pumping = undefined; // at once: whoever comes from here on needs another
     this.#checkpointIfLong();
   }
@@ -521,6 +526,7 @@ export class DurableLog {
     const waiters = this.#waiters;
     this.#waiters = [];
     this.buffer.failure = failure;
+    clearTimeout(this.#timer);
     for (const { reject } of waiters) {
       reject(failure);
     }
@@ -531,13 +537,10 @@ export class DurableLog {
 
   /** Returns what is thrown from now on by all that would change something. */
   #refusal(cause: unknown): DeltaError {
-    const code = cause instanceof DeltaError ? cause.code : "STORAGE_FAILED";
-    const why = cause instanceof Error ? cause.message : String(cause);
-    return new DeltaError(
-      code,
-      `${this.#storage.name} cannot be written, so the database takes no more changes: ${why}`,
-      { cause },
-    );
+    const what = `${this.#storage.name} cannot be written, so the database takes no more changes`;
+    return cause instanceof DeltaError
+      ? new DeltaError(cause.code, `${what}: ${cause.message}`, { cause })
+      : failure(what, cause);
   }
 
   /** Runs what writes snapshots, one after the other. */
@@ -644,11 +647,7 @@ export class DurableLog {
         bytes = await writeSnapshot(storage, name, header, pieces);
       } catch (cause) {
         await storage.remove(name).catch(() => undefined); // gives its room back; opening would do so, too
-        throw cause instanceof DeltaError
-          ? cause
-          : new DeltaError("STORAGE_FAILED", `${storage.name}: ${name} cannot be written`, {
-              cause,
-            });
+        throw failure(`${storage.name}: ${name} cannot be written`, cause);
       }
     }
     this.#chain = [...(builtOn === undefined ? [] : this.#chain), { records, bytes }];
@@ -677,15 +676,13 @@ export class DurableLog {
 
 /** Whether there is no database, or one whose making was interrupted before it was there. */
 function isNew({ segments, snapshots, bad }: Survey): boolean {
-  if (snapshots.length > 0 || bad.length > 0) {
-    return false;
-  }
   return (
-    segments.length === 0 ||
-    (segments.length === 1 &&
-      segments[0].first === 1 &&
-      segments[0].report.last === undefined &&
-      segments[0].report.behind === undefined)
+    snapshots.length === 0 &&
+    bad.length === 0 &&
+    segments.every(({ first, report }) => {
+      const { header, last, behind } = report;
+      return last === undefined && behind === undefined && (header === undefined || first === 1);
+    })
   );
 }
 

@@ -42,6 +42,8 @@ export interface Exports {
   dotBatch(query: number, rows: number, n: number, floats: number, out: number): void;
   squaredDistanceBatch(query: number, rows: number, n: number, floats: number, out: number): void;
   allFinite(address: number, n: number): number;
+  crcScratch(at: number): void;
+  crc32c(crc: number, address: number, bytes: number): number;
   readonly kernels: WebAssembly.Table;
   encode(...[row, factor, center, floats, codes, out]: readonly number[]): void;
   encode4(...[row, factor, center, floats, dimensions, codes, out]: readonly number[]): void;

@@ -397,6 +397,16 @@ public final class SegmentMemory implements Memory, AutoCloseable {
   }
 
   /**
+   * Stores bytes.
+   *
+   * @param address where the first one goes
+   * @param values what to store
+   */
+  public void putBytes(int address, MemorySegment values) {
+    MemorySegment.copy(values, 0, segment(address), offset(address), values.byteSize());
+  }
+
+  /**
    * Reads bytes.
    *
    * @param address of the first one

@@ -58,14 +58,17 @@ final class Native {
   @Import(module = "deltavec", name = "allFinite")
   static native boolean allFinite(int address, int n);
 
-  /**
-   * See {@link SimdKernels#crc32c}.
-   *
-   * @param scratch address of {@link SimdKernels#SCRATCH_BYTES} bytes of this instance's own, zero
-   *     at first, multiple of 64
-   */
+  /** See {@link SimdKernels#crc32c}; {@link #crcScratch} comes first. */
   @Import(module = "deltavec", name = "crc32c")
-  static native int crc32c(int crc, int address, int bytes, int scratch);
+  static native int crc32c(int crc, int address, int bytes);
+
+  /**
+   * Tells the instance's kernels where they may compute checksums.
+   *
+   * @param scratch address of {@link SimdKernels#SCRATCH_BYTES} bytes that are zero
+   */
+  @Import(module = "deltavec", name = "crcScratch")
+  static native void crcScratch(int scratch);
 
   /** See {@link SimdKernels#encode}. */
   @Import(module = "deltavec", name = "encode")

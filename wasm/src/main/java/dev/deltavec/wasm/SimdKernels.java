@@ -11,15 +11,13 @@ final class SimdKernels implements Kernels {
   /** Bytes that the kernels need for themselves: tables, and what checksums are computed in. */
   static final int SCRATCH_BYTES = 16384;
 
-  private final int scratch;
-
   /**
    * Kernels of an instance.
    *
-   * @param scratch address of {@link #SCRATCH_BYTES} bytes of its own that are zero, multiple of 64
+   * @param scratch address of {@link #SCRATCH_BYTES} bytes of its own that are zero
    */
   SimdKernels(int scratch) {
-    this.scratch = scratch;
+    Native.crcScratch(scratch);
   }
 
   @Override
@@ -49,7 +47,7 @@ final class SimdKernels implements Kernels {
 
   @Override
   public int crc32c(int crc, int address, int bytes) {
-    return Native.crc32c(crc, address, bytes, scratch);
+    return Native.crc32c(crc, address, bytes);
   }
 
   @Override
