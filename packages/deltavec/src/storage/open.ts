@@ -1,5 +1,6 @@
 import type { DurableDeltaVectorDB, DurableOptions, StorageSource } from "../durable.ts";
 import { describe, invalid, requireSignal } from "../errors.ts";
+import { loadedModule } from "../module.ts";
 import { databaseOptions, one } from "../options.ts";
 import { DurableFace } from "./durable-face.ts";
 import type { Storage } from "./storage.ts";
@@ -62,6 +63,7 @@ async function openShared(
     const { connect } = await import("../connect.ts");
     return (await connect({ ...options, storage: url })) as unknown as DurableDeltaVectorDB;
   }
+  loadedModule(); // this tab may have to open it later
   const [{ openTabs }, { openBacking }] = await Promise.all([
     import("./tabs.ts"),
     import("./open-backing.ts"),

@@ -358,7 +358,7 @@ export class TabClient implements Port {
   #look(): void {
     const common = this.#common;
     clearInterval(this.#timer);
-    if (common !== undefined) {
+    if (common !== undefined && !this.#finished && this.#options.mode !== "exclusive") {
       const ask = (): void => common.postMessage({ type: "hello" } satisfies CommonMessage);
       ask();
       this.#timer = setInterval(ask, HELLO_MS);
@@ -368,9 +368,10 @@ export class TabClient implements Port {
 
   /** Asks a leader to let this tab work through it. */
   #follow(leader: string): void {
-    const { platform, url, durability } = this.#options;
+    const { platform, url, durability, mode } = this.#options;
     if (
       platform === undefined ||
+      mode === "exclusive" ||
       this.leads ||
       this.#taking ||
       this.#finished ||
