@@ -55,10 +55,18 @@ export class RemoteFace
   readonly #connection: Connection;
   readonly #scope: Scope | undefined;
 
-  private constructor(shared: Shared, scope: Scope | undefined) {
+  protected constructor(shared: Shared, scope: Scope | undefined) {
     this.#shared = shared;
     this.#connection = shared.connection;
     this.#scope = scope;
+  }
+
+  /** What others that are made of this one call by. */
+  static partsOf(face: RemoteFace): {
+    readonly connection: Connection;
+    readonly scope: Scope | undefined;
+  } {
+    return { connection: face.#connection, scope: face.#scope };
   }
 
   /** Makes the face of an open database. */
@@ -69,7 +77,7 @@ export class RemoteFace
     readers: Readers | undefined,
   ): RemoteDeltaVectorDB {
     const shared: Partial<Shared> = { connection, options, name, readers };
-    const face = new RemoteFace(shared as Shared, undefined) as unknown as RemoteDeltaVectorDB;
+    const face = new this(shared as Shared, undefined) as unknown as RemoteDeltaVectorDB;
     shared.listeners = new Listeners(face, (listener) => {
       const { ready, end } = connection.subscribe(listener, undefined);
       shared.ready = ready;
@@ -274,7 +282,8 @@ export class RemoteFace
     const own = this.#scope?.signal;
     const both = own === undefined ? signal : AbortSignal.any([own, signal]);
     const scope = signal === undefined ? this.#scope : new Scope(this.#connection, both);
-    return new RemoteFace(this.#shared, scope) as unknown as RemoteDeltaVectorDB;
+    const Face = this.constructor as typeof RemoteFace;
+    return new Face(this.#shared, scope) as unknown as RemoteDeltaVectorDB;
   }
 
   close(): Promise<void> {
@@ -294,7 +303,7 @@ export class RemoteFace
     const { state, inFlight } = this.#connection;
     const { name, options: own } = this.#shared;
     const shown = { name, state, inFlight, options: own };
-    return inspect === undefined ? shown : `RemoteDeltaVectorDB ${inspect(shown, options)}`;
+    return inspect === undefined ? shown : `${this[Symbol.toStringTag]} ${inspect(shown, options)}`;
   }
 
   /** Makes a channel whose other end is in the worker. Returns the end that sends. */
