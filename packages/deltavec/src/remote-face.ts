@@ -13,6 +13,7 @@ import {
 } from "./remote.ts";
 import { RemoteIterator } from "./remote-feed.ts";
 import { RemoteFilter } from "./remote-filter.ts";
+import { IMPORT, IMPORTED } from "./remote-protocol.ts";
 import { openReadable, openWritable } from "./stream-doors.ts";
 import type { WritableOptions } from "./stream-types.ts";
 import type {
@@ -21,8 +22,10 @@ import type {
   DeltaEventListener,
   DeltaListener,
   DeltaListenerOptions,
+  ExportOptions,
   FeedOptions,
   FollowOptions,
+  ImportResult,
   ResolvedDeltaDBOptions,
   SearchOptions,
   SearchResult,
@@ -33,7 +36,7 @@ import { requireTarget } from "./views.ts";
 /** What all faces of one database share. */
 interface Shared {
   readonly connection: Connection;
-  readonly options: ResolvedDeltaDBOptions;
+  options: ResolvedDeltaDBOptions;
   readonly name: string;
   readonly readers: Readers | undefined;
   listeners: Listeners<RemoteDeltaVectorDB>;
@@ -202,6 +205,45 @@ export class RemoteFace
     const chain = await this.#route<DeltaChain>("getDeltaChain", [id]);
     chain.deltas.forEach(freezeEvent);
     return chain;
+  }
+
+  async import(data: Uint8Array): Promise<ImportResult> {
+    return this.#imported(await this.#route<ImportResult>("import", [data]));
+  }
+
+  exportStream(options?: ExportOptions): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const args = options === undefined ? [] : [options];
+    const same = (piece: Uint8Array<ArrayBuffer>) => piece;
+    const connection = this.#connection;
+    connection.check(this.#scope);
+    return openReadable(
+      new RemoteIterator(connection, "exportStream", args, this.#scope, undefined, same),
+    );
+  }
+
+  async importStream(
+    stream: ReadableStream<Uint8Array>,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<ImportResult> {
+    requireSignal(options.signal);
+    const handle = await this.#route<number>(IMPORT, []);
+    try {
+      const sink = new WritableStream<Uint8Array>({
+        write: (piece) => this.#route<void>(IMPORT, [handle, piece]),
+      });
+      await stream.pipeTo(sink, options);
+      return this.#imported(await this.#route<ImportResult>(IMPORTED, [handle]));
+    } catch (error) {
+      this.#connection.cancel(handle, undefined);
+      throw error;
+    }
+  }
+
+  /** Notes under which replica the database goes on. */
+  #imported(result: ImportResult): ImportResult {
+    const { replicaId } = result;
+    this.#shared.options = Object.freeze({ ...this.options, replicaId });
+    return result;
   }
 
   ids(): AsyncIterableIterator<string, undefined, void> {

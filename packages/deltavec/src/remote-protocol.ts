@@ -90,6 +90,8 @@ export const CHANNEL = "#channel"; // [handle, onError]: serve the consumer's en
 export const CLOSE = "#close";
 /** [method, options, position and id of the delta before, if known]: go on with a feed of another database of the same state. */
 export const RENEW = "#renew";
+export const IMPORT = "#import"; // []: begin an import; answered with its name. [name, bytes]: the next piece
+export const IMPORTED = "#imported"; // [name]: end it; answered with an ImportResult
 
 /** Some values of an iterator. */
 export interface Page {

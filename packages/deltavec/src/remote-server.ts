@@ -23,6 +23,8 @@ import {
   EVENT,
   encodeError,
   FRAMES,
+  IMPORT,
+  IMPORTED,
   NEXT,
   OPENING,
   type Opened,
@@ -42,7 +44,9 @@ import { READS } from "./storage/calls.ts";
 import type {
   DeltaDBOptions,
   DeltaEvent,
+  ExportOptions,
   FeedOptions,
+  ImportResult,
   SearchOptions,
   SearchResult,
 } from "./types.ts";
@@ -144,6 +148,9 @@ interface Resource {
   free(): void;
   /** If it is an iterator. */
   page?(): Page | Promise<Page>;
+  /** If it is an import. */
+  feed?(piece: unknown): Promise<void>;
+  end?(): Promise<ImportResult>;
   /** If it is a search with a filter that the worker cannot ask: ids whose metadata was sent. */
   readonly sent?: Set<string>;
 }
@@ -211,6 +218,11 @@ export class Server {
       [CANDIDATES]: (args: readonly unknown[], id: number) => this.#candidates(args, id),
       [CHANNEL]: ([handle, onError]: readonly unknown[], id: number) =>
         this.#serve(handle as ChannelHandle, onError as ChannelErrorPolicy, id),
+      [IMPORT]: ([handle, piece]: readonly unknown[], id: number) =>
+        handle === undefined ? this.#beginImport(id) : this.#resource(handle).feed?.(piece),
+      [IMPORTED]: ([handle]: readonly unknown[]) => this.#resource(handle).end?.(),
+      exportStream: ([options]: readonly unknown[], id: number) =>
+        this.#iterate(pieces(this.#db.exportStream(options as ExportOptions | undefined)), id),
       onDelta: ([options]: readonly unknown[], id: number) =>
         this.#subscribe(options as FeedOptions, id),
       [RENEW]: (args: readonly unknown[], id: number) => this.#renew(args, id),
@@ -555,6 +567,26 @@ export class Server {
     return this.#db.position;
   }
 
+  /** Begins an import, whose pieces come by calls. Returns the name that they have for it. */
+  #beginImport(id: number): number {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = writable.getWriter();
+    const done = this.#db.importStream(readable);
+    done.catch(() => undefined);
+    this.#resources.set(id, {
+      free: () => {
+        writer.abort().catch(() => undefined);
+      },
+      feed: (piece) => writer.write(piece as Uint8Array),
+      end: () => {
+        this.#resources.delete(id);
+        writer.close().catch(() => undefined);
+        return done;
+      },
+    });
+    return id;
+  }
+
   #resource(id: unknown): Resource {
     const resource = this.#resources.get(id as number);
     if (resource === undefined) {
@@ -622,6 +654,20 @@ function isAt(instance: Instance, ids: DeltaIds, position: number, deltaId: stri
   } catch (error) {
     return (error as DeltaError).code === "HISTORY_COMPACTED";
   }
+}
+
+/** Goes over what a stream gives. */
+function pieces<T>(stream: ReadableStream<T>): AsyncIterator<unknown> {
+  const reader = stream.getReader();
+  const iterator = {
+    next: (): Promise<IteratorResult<unknown>> => reader.read() as Promise<IteratorResult<unknown>>,
+    async return(): Promise<IteratorResult<unknown>> {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
 }
 
 const NOT_YET = Promise.resolve(undefined);

@@ -1,4 +1,4 @@
-import { CANDIDATES, NEXT, RENEW } from "../remote-protocol.ts";
+import { CANDIDATES, IMPORT, NEXT, RENEW } from "../remote-protocol.ts";
 
 /**
  * Calls that change nothing of what a database holds: they may be made again, of another database of the same state. All others are
@@ -6,6 +6,7 @@ import { CANDIDATES, NEXT, RENEW } from "../remote-protocol.ts";
  */
 export const READS: ReadonlySet<string> = new Set([
   CANDIDATES,
+  IMPORT,
   NEXT,
   RENEW,
   "checkIndex",
@@ -14,6 +15,7 @@ export const READS: ReadonlySet<string> = new Set([
   "deltas",
   "deltasSince",
   "export",
+  "exportStream",
   "flush",
   "getDeltaChain",
   "getDimensions",
