@@ -164,6 +164,26 @@ for (const kind of ["idb", "opfs"]) {
     );
   });
 
+  test(`${kind}: a leader that is about to be frozen hands over, and works through the next one`, async () => {
+    const { all } = await tabs(kind, 2, { durability: "relaxed", flushMs: 60_000 });
+    await call(all[0], "write", "a");
+    await all[0].evaluate(() => document.dispatchEvent(new Event("freeze")));
+    await all[1].waitForFunction(() => tabTests.role() === "leader");
+    await all[0].evaluate(() => document.dispatchEvent(new Event("resume")));
+    await call(all[0], "write", "b");
+    assert.equal(await call(all[0], "role"), "follower");
+    assert.deepEqual(await call(all[1], "ids"), ["a", "b"]);
+  });
+
+  test(`${kind}: a relaxed leader that is left flushes on its way`, async () => {
+    const { all, storage } = await tabs(kind, 1, { durability: "relaxed", flushMs: 60_000 });
+    await call(all[0], "write", "a");
+    await all[0].evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide")));
+    const next = await tab();
+    assert.equal(await call(next, "open", storage), "leader");
+    assert.equal(await call(next, "has", "a"), true);
+  });
+
   test(`${kind}: a tab that follows refuses to write`, async () => {
     const { storage } = await tabs(kind, 1);
     const follower = await tab();
