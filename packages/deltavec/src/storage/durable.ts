@@ -422,6 +422,9 @@ export class DurableLog {
           this.#logBytes += bytes.length;
         }
         await this.#commit(flush || this.#end - this.#flushed >= UNFLUSHED_BYTES);
+        if (this.#unflushed.length === 0) {
+          buffer.release(); // not before: of what was taken the part of another segment may still have to be written
+        }
       } catch (error) {
         this.#fail(this.#refusal(error));
       }
@@ -495,7 +498,6 @@ export class DurableLog {
         (most, { last }) => Math.max(most, last),
         this.buffer.durable,
       );
-      this.buffer.release();
       const { durable } = this.buffer;
       while (this.#waiters.length > 0 && this.#waiters[0].number <= durable) {
         this.#waiters.shift()?.resolve();

@@ -22,6 +22,7 @@ final class Opening {
   private final OpenRequest asked;
   private @Nullable Store opened;
   private boolean indexRebuilt;
+  private long changes;
 
   /**
    * What was found.
@@ -117,7 +118,7 @@ final class Opening {
       if (snapshot.isEmpty()) {
         return wanted;
       }
-      try (Snapshots.Importer importer = store.importer()) {
+      try (Snapshots.Importer importer = store.importer(before, found.memoryBytes())) {
         for (MemorySegment stream : snapshot) {
           importer.feedAll(stream);
         }
@@ -136,11 +137,11 @@ final class Opening {
     }
   }
 
-  private static void replay(Store store, Recovery found) {
-    ChangeRecords changes = new ChangeRecords(store);
+  private void replay(Store store, Recovery found) {
+    ChangeRecords again = new ChangeRecords(store);
     found.forEach(record -> {
       try {
-        changes.replay(record);
+        again.replay(record);
       } catch (DeltaException e) {
         if (e.code() == ErrorCode.OUT_OF_MEMORY || e.code() == ErrorCode.CAPACITY_EXCEEDED) {
           throw e;
@@ -150,6 +151,7 @@ final class Opening {
         throw found.misfit(record, "it is none of its kind");
       }
       int kind = record.kind();
+      changes += kind == LogFormat.OPEN || kind == LogFormat.CLOSE ? 0 : 1;
       int sequence = store.database().sequence();
       if ((kind == LogFormat.APPLY || kind == LogFormat.ROLLBACK)
           && sequence != record.sequence()) {
@@ -167,7 +169,7 @@ final class Opening {
 
   /** Makes the same database with other options. */
   private static void migrate(Store store, DatabaseOptions options) {
-    try (Snapshots.Importer importer = store.importer(options);
+    try (Snapshots.Importer importer = store.importer(options, store.memory().physicalBytes());
         Arena arena = Arena.ofConfined()) {
       int all = Snapshots.INDEX | Snapshots.HISTORY;
       for (MemorySegment piece : Snapshots.copy(store.database(), store.memory(), all, arena)) {
@@ -184,7 +186,7 @@ final class Opening {
     Recovery.Damage damage = found.damage();
     return new RecoveryReport(
         found.snapshotRecords(),
-        found.records(),
+        changes,
         found.cutBytes(),
         indexRebuilt,
         found.broken(),

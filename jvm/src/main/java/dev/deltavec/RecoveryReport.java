@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  * What was found when a durable database was opened.
  *
  * @param snapshot how many records of the log the snapshot contains that was begun with; 0 for none
- * @param records how many records behind it were done again
+ * @param records how many changes behind it were done again
  * @param cutBytes bytes at the end of the log that were no whole record, as a crash leaves them;
  *     they were cut off
  * @param indexRebuilt whether the search graph was made anew, as that of the snapshot was damaged

@@ -58,10 +58,12 @@ final class Snapshots {
     /**
      * Begins.
      *
+     * @param expected about how many bytes of memory it will take, 0 if that is not known
      * @throws DeltaException {@code OUT_OF_MEMORY}
      */
-    Importer(DatabaseOptions options, long memoryLimit) {
+    Importer(DatabaseOptions options, long memoryLimit, long expected) {
       memory = new SegmentMemory(memoryLimit);
+      memory.expect(expected);
       try {
         database = Database.importing(memory, Platform.kernels(memory), options);
       } catch (DeltaException e) {

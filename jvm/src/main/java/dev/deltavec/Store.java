@@ -82,14 +82,13 @@ final class Store {
     }
   }
 
-  /** Begins to fill a database that may {@link #become} this one's; it has the same options. */
-  Snapshots.Importer importer() {
-    return new Snapshots.Importer(core.options, memoryLimit);
-  }
-
-  /** As {@link #importer()}, with other options. */
-  Snapshots.Importer importer(DatabaseOptions options) {
-    return new Snapshots.Importer(options, memoryLimit);
+  /**
+   * Begins to fill a database that may {@link #become} this one's.
+   *
+   * @param expected about how many bytes of memory it will take, 0 if that is not known
+   */
+  Snapshots.Importer importer(DatabaseOptions options, long expected) {
+    return new Snapshots.Importer(options, memoryLimit, expected);
   }
 
   /**

@@ -73,14 +73,14 @@ final class Transfers {
   // ---------------------------------------------------------------- import
 
   ImportResult importFrom(byte[] data) {
-    try (Snapshots.Importer importer = begin()) {
+    try (Snapshots.Importer importer = begin(data.length)) {
       importer.feedAll(MemorySegment.ofArray(data));
       return end(importer);
     }
   }
 
   ImportResult importFrom(InputStream in) throws IOException {
-    try (Snapshots.Importer importer = begin()) {
+    try (Snapshots.Importer importer = begin(0)) {
       byte[] part = new byte[PART_BYTES];
       int filled = 0;
       for (int read = in.read(part);
@@ -99,11 +99,11 @@ final class Transfers {
     }
   }
 
-  private Snapshots.Importer begin() {
+  private Snapshots.Importer begin(long expected) {
     gate.enter();
     try {
       store.recorder().requireWritable();
-      return store.importer();
+      return store.importer(store.options(), expected);
     } finally {
       gate.unlock();
     }

@@ -62,7 +62,7 @@ class DurableTest {
       assertThat(db.getDeltaChain("a")).isEqualTo(chain);
       assertThat(db.position()).isEqualTo(7);
       assertThat(db.options().dimensions()).isEqualTo(3);
-      assertThat(report(db)).isEqualTo(new RecoveryReport(0, 8, 0, false, List.of(), null));
+      assertThat(report(db)).isEqualTo(new RecoveryReport(0, 6, 0, false, List.of(), null));
       assertThat(db.getDeltaChain("b").deltas()).isEmpty();
     }
   }

@@ -89,7 +89,7 @@ class GoldenLogTest {
     try (DeltaVectorDB db =
         DeltaVectorDB.builder().open(MemoryDirectory.of(Map.of(LOG, golden())))) {
       assertThat(Objects.requireNonNull(db.recovery()))
-          .isEqualTo(new RecoveryReport(0, 9, 0, false, List.of(), null));
+          .isEqualTo(new RecoveryReport(0, 7, 0, false, List.of(), null));
       assertThat(db.stateDigest()).isEqualTo("1191822ffe7565cb");
       assertThat(db.options().replica()).isEqualTo(1);
       assertThat(db.options().metric()).isEqualTo(Metric.EUCLIDEAN);

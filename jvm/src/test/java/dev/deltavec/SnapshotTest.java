@@ -16,6 +16,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -71,12 +73,12 @@ class SnapshotTest {
 
   @Test
   void anImportReadsStreamsThatComeInDribs() throws IOException {
-    try (DeltaVectorDB from = DeltaVectorDB.builder().dimensions(64).build();
-        DeltaVectorDB to = DeltaVectorDB.builder().dimensions(64).build()) {
+    try (DeltaVectorDB from = DeltaVectorDB.builder().dimensions(384).build();
+        DeltaVectorDB to = DeltaVectorDB.builder().dimensions(384).build()) {
       Generator random = new Generator(3);
       List<VectorDelta> batch = new ArrayList<>();
-      for (int i = 0; i < 6_000; i++) {
-        batch.add(VectorDelta.create("v" + i, random.vector(64)));
+      for (int i = 0; i < 1_000; i++) {
+        batch.add(VectorDelta.create("v" + i, random.vector(384)));
       }
       from.applyDeltas(batch);
       InputStream in =
@@ -86,7 +88,7 @@ class SnapshotTest {
               return super.read(target, at, Math.min(most, 1 + random.below(70_000)));
             }
           };
-      assertThat(to.importFrom(in).vectors()).isEqualTo(6_000);
+      assertThat(to.importFrom(in).vectors()).isEqualTo(1_000);
       assertThat(to.stateDigest()).isEqualTo(from.stateDigest());
       assertThat(to.checkIndex().ok()).isTrue();
     }
@@ -201,7 +203,7 @@ class SnapshotTest {
     }
     try (DeltaVectorDB db = strict().open(disk)) {
       assertThat(db.stateDigest()).isEqualTo(digest);
-      assertThat(report(db)).isEqualTo(new RecoveryReport(2, 3, 0, false, List.of(), null));
+      assertThat(report(db)).isEqualTo(new RecoveryReport(2, 1, 0, false, List.of(), null));
       assertThat(db.getDeltaChain("a").deltas()).hasSize(2);
       assertThat(db.position()).isEqualTo(3);
     }
@@ -403,5 +405,18 @@ class SnapshotTest {
       assertThat(db.getDeltaChain("a").deltas()).hasSizeLessThan(200);
     }
     strict().open(disk).close();
+  }
+
+  @Test
+  void goldenSnapshotsAreRead() throws IOException {
+    Path golden = Path.of("..", "core", "src", "test", "resources", "golden");
+    try (DeltaVectorDB db = DeltaVectorDB.builder().dimensions(4).build();
+        DeltaVectorDB replayed = DeltaVectorDB.builder().dimensions(4).build()) {
+      ImportResult result = db.importFrom(Files.readAllBytes(golden.resolve("snapshot-v1.bin")));
+      assertThat(result.vectors()).isPositive();
+      assertThat(db.checkIndex().ok()).isTrue();
+      replayed.merge(db.deltasSince(null));
+      assertThat(replayed.stateDigest()).isEqualTo(db.stateDigest());
+    }
   }
 }

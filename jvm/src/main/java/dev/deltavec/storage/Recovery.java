@@ -309,11 +309,6 @@ public final class Recovery implements AutoCloseable {
     }
   }
 
-  /** Returns how many records are behind the snapshot. */
-  public long records() {
-    return next - 1 - snapshotRecords();
-  }
-
   /** Gives out the records behind the snapshot, in order. */
   public void forEach(Consumer<LogRecord> reader) {
     for (LogScan segment : read) {
@@ -371,6 +366,13 @@ public final class Recovery implements AutoCloseable {
   /** Returns the bytes of the log behind the snapshot. */
   public long logBytes() {
     return read.stream().mapToLong(LogScan::end).sum();
+  }
+
+  /** Returns about how many bytes of memory the state in the snapshot takes, rather too many. */
+  public long memoryBytes() {
+    long all = chain.stream().mapToLong(file -> file.stream().byteSize()).sum();
+    long base = chain.isEmpty() ? 0 : chain.getFirst().stream().byteSize();
+    return (base + all) / 4 * 3; // of what increments hold, about half replaces what was there
   }
 
   /** Returns what is to be known of the snapshot to write the next one. */
