@@ -87,6 +87,8 @@ export interface RelaxedFigures {
   readonly batches: Spread;
   /** `applyDelta`, {@link BATCH} under way at a time. */
   readonly calls: Spread;
+  /** The sum of the times of all batches with a log by that of those without: with its snapshots, which few blocks meet. */
+  readonly overall: number;
   /** Microseconds for a delta of a batch, without a log. */
   readonly memory_us: Spread;
   /** The same with one. */

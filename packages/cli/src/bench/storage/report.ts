@@ -74,6 +74,7 @@ const LINES: readonly Line[] = [
   ["  with history", (f) => f.open && ms(f.open.history_ms)],
   ["Relaxed log, ratio: batches", (f) => f.relaxed && ratio(f.relaxed.batches)],
   ["  calls", (f) => f.relaxed && ratio(f.relaxed.calls)],
+  ["  all batches, with snapshots", (f) => f.relaxed?.overall.toFixed(2)],
   ["  a delta in memory, us", (f) => f.relaxed && ratio(f.relaxed.memory_us)],
   ["  with the log, us", (f) => f.relaxed && ratio(f.relaxed.storage_us)],
   ["Strict: deltas in a second", (f) => f.strict && cells(f.strict.appends_per_s, rounded)],
