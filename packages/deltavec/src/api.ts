@@ -19,6 +19,7 @@ export type {
   ConnectOptions,
   RemoteChannelOptions,
   RemoteDeltaVectorDB,
+  RemoteDurableDeltaVectorDB,
   WorkerLike,
 } from "./remote.ts";
 export { DeltaStreamProcessor, type DeltaStreamProcessorOptions } from "./stream-processor.ts";

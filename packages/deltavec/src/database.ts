@@ -22,7 +22,7 @@ import { Instance } from "./instance.ts";
 import { Listeners } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
 import { newReplica, openOptions, resolve } from "./options.ts";
-import type { ConnectOptions, RemoteDeltaVectorDB } from "./remote.ts";
+import type { ConnectOptions, RemoteDeltaVectorDB, RemoteDurableDeltaVectorDB } from "./remote.ts";
 import { repair } from "./repair.ts";
 import { readReport, readStats } from "./reports.ts";
 import { Search } from "./search.ts";
@@ -202,7 +202,13 @@ export class DeltaVectorDB {
    * await db.search(query, 10);
    * ```
    */
-  static async connect(options: ConnectOptions = {}): Promise<RemoteDeltaVectorDB> {
+  static connect(
+    options: ConnectOptions & { readonly storage: string },
+  ): Promise<RemoteDurableDeltaVectorDB>;
+  static connect(options?: ConnectOptions): Promise<RemoteDeltaVectorDB>;
+  static async connect(
+    options: ConnectOptions = {},
+  ): Promise<RemoteDeltaVectorDB | RemoteDurableDeltaVectorDB> {
     return (await import("./connect.ts")).connect(options);
   }
 

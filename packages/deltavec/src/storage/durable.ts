@@ -1,5 +1,6 @@
 import { DeltaError } from "../errors.ts";
 import { HISTORY, INCREMENT, INDEX, MARK } from "../snapshot.ts";
+import { failure } from "./failure.ts";
 import {
   CLOSE,
   fileName,
@@ -411,9 +412,16 @@ export class DurableLog {
           this.#logBytes += bytes.length;
         }
         await this.#commit(flush || this.#end - this.#flushed >= UNFLUSHED_BYTES);
+        if (this.#unflushed.length === 0) {
+          buffer.release(); // not before: of what was taken the part of another segment may still have to be written
+        }
       } catch (error) {
         this.#fail(this.#refusal(error));
       }
+    }
+    if (buffer.pending === 0 && this.#unflushed.length === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
     }
     this.#pumping = undefined; // at once: whoever comes from here on needs another
     this.#checkpointIfLong();
@@ -480,7 +488,6 @@ export class DurableLog {
         (most, { last }) => Math.max(most, last),
         this.buffer.durable,
       );
-      this.buffer.release();
       const { durable } = this.buffer;
       while (this.#waiters.length > 0 && this.#waiters[0].number <= durable) {
         this.#waiters.shift()?.resolve();
@@ -521,6 +528,7 @@ export class DurableLog {
     const waiters = this.#waiters;
     this.#waiters = [];
     this.buffer.failure = failure;
+    clearTimeout(this.#timer);
     for (const { reject } of waiters) {
       reject(failure);
     }
@@ -531,13 +539,10 @@ export class DurableLog {
 
   /** Returns what is thrown from now on by all that would change something. */
   #refusal(cause: unknown): DeltaError {
-    const code = cause instanceof DeltaError ? cause.code : "STORAGE_FAILED";
-    const why = cause instanceof Error ? cause.message : String(cause);
-    return new DeltaError(
-      code,
-      `${this.#storage.name} cannot be written, so the database takes no more changes: ${why}`,
-      { cause },
-    );
+    const what = `${this.#storage.name} cannot be written, so the database takes no more changes`;
+    return cause instanceof DeltaError
+      ? new DeltaError(cause.code, `${what}: ${cause.message}`, { cause })
+      : failure(what, cause);
   }
 
   /** Runs what writes snapshots, one after the other. */
@@ -644,11 +649,7 @@ export class DurableLog {
         bytes = await writeSnapshot(storage, name, header, pieces);
       } catch (cause) {
         await storage.remove(name).catch(() => undefined); // gives its room back; opening would do so, too
-        throw cause instanceof DeltaError
-          ? cause
-          : new DeltaError("STORAGE_FAILED", `${storage.name}: ${name} cannot be written`, {
-              cause,
-            });
+        throw failure(`${storage.name}: ${name} cannot be written`, cause);
       }
     }
     this.#chain = [...(builtOn === undefined ? [] : this.#chain), { records, bytes }];
@@ -677,15 +678,13 @@ export class DurableLog {
 
 /** Whether there is no database, or one whose making was interrupted before it was there. */
 function isNew({ segments, snapshots, bad }: Survey): boolean {
-  if (snapshots.length > 0 || bad.length > 0) {
-    return false;
-  }
   return (
-    segments.length === 0 ||
-    (segments.length === 1 &&
-      segments[0].first === 1 &&
-      segments[0].report.last === undefined &&
-      segments[0].report.behind === undefined)
+    snapshots.length === 0 &&
+    bad.length === 0 &&
+    segments.every(({ first, report }) => {
+      const { header, last, behind } = report;
+      return last === undefined && behind === undefined && (header === undefined || first === 1);
+    })
   );
 }
 

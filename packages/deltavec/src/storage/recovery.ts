@@ -172,8 +172,13 @@ async function tryCandidate(
       for (const file of files) {
         name = file.name;
         await withFile(storage, name, async (source) => {
+          let empty = true;
           for await (const part of readStream(source)) {
             importing.feed(part);
+            empty = false;
+          }
+          if (empty) {
+            throw corrupt("there is nothing behind its header");
           }
         });
       }
@@ -265,6 +270,8 @@ export async function tidy(
   }
   const others = found.segments.filter((segment) => !used.has(segment.name));
   const behind = others.filter((segment) => segment.first > first);
+  const remove = (name: string): Promise<void> =>
+    damage === undefined ? storage.remove(name) : discard(storage, name);
   if (damage !== undefined) {
     if (lastUsed !== undefined && lastUsed.report.size > lastUsed.report.end) {
       kept.push(await keepAside(storage, lastUsed.name, lastUsed.report.end, chain.last));
@@ -279,17 +286,27 @@ export async function tidy(
     }
   }
   for (const { name } of behind.reverse()) {
-    await storage.remove(name);
+    await remove(name);
   }
-  if (lastUsed !== undefined && lastUsed.report.size > lastUsed.report.end) {
+  if (lastUsed?.report.bad !== undefined) {
     await cut(storage, lastUsed);
   }
-  for (const { name } of [...others, ...found.snapshots, ...found.bad]) {
+  const before = others.filter((segment) => !behind.includes(segment));
+  for (const { name } of [...before, ...found.snapshots, ...found.bad]) {
     if (!used.has(name)) {
-      await storage.remove(name);
+      await remove(name);
     }
   }
   return kept;
+}
+
+/** Removes a file so that it comes to nothing even where the power goes and its name is there again. */
+async function discard(storage: Storage, name: string): Promise<void> {
+  await withFile(storage, name, async (file) => {
+    await file.truncate(0);
+    await file.flush(true);
+  });
+  await storage.remove(name);
 }
 
 /** Cuts off what holds no record. A segment without a good header goes as a whole. */

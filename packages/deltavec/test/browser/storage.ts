@@ -4,6 +4,7 @@ import { tryLock, waitLock } from "../../src/storage/lock.ts";
 import { OpfsStorage } from "../../src/storage/opfs-storage.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { openStorage } from "../../src/storage/url.ts";
+import { type Figures, measure } from "../soak/measure.ts";
 import { content, pattern, sameBytes, storageTests, type Tests } from "../storage/conformance.ts";
 
 const MB = 1 << 20;
@@ -380,60 +381,7 @@ const actions = {
     return wrote;
   },
 
-  /** MB a second of reading 40 MB, and microseconds of a strict flush of 1 KB. */
-  async measure(prefix: string): Promise<unknown> {
-    const url = `${prefix}measure`;
-    let opened = await openStorage(url);
-    const part = pattern(MB);
-    const file = await opened.open("snapshot-1");
-    const begun = performance.now();
-    for (let at = 0; at < 40 * MB; at += MB) {
-      await file.write(at, part);
-      await file.flush(false);
-    }
-    await file.flush(true);
-    const written = performance.now() - begun;
-    await file.close();
-    await opened.close();
-    const rates: number[] = [];
-    for (let round = 0; round < 3; round++) {
-      opened = await openStorage(url);
-      const again = await opened.open("snapshot-1");
-      const target = new Uint8Array(MB);
-      const before = performance.now();
-      for (let at = 0; at < 40 * MB; at += MB) {
-        await again.read(at, target);
-      }
-      rates.push(40_000 / (performance.now() - before));
-      await again.close();
-      await opened.close();
-    }
-    opened = await openStorage(url);
-    const log = await opened.open("log-1");
-    const times: Record<string, number> = {};
-    for (const strict of [true, false]) {
-      const all: number[] = [];
-      for (let i = 0; i < 500; i++) {
-        const before = performance.now();
-        await log.write(await log.size(), part.subarray(0, 1024));
-        await log.flush(strict);
-        all.push(performance.now() - before);
-      }
-      all.sort((a, b) => a - b);
-      times[strict ? "strict" : "relaxed"] = Math.round(1000 * all[250]!);
-      times[strict ? "strict99" : "relaxed99"] = Math.round(1000 * all[495]!);
-    }
-    await log.close();
-    for (const name of await opened.list()) {
-      await opened.remove(name);
-    }
-    await opened.close();
-    return {
-      writeMBs: Math.round(40_000 / written),
-      readMBs: rates.map(Math.round),
-      flushUs: times,
-    };
-  },
+  measure: async (prefix: string): Promise<Figures> => measure(`${prefix}measure`),
 };
 
 /** Counts the rows of a table, beside the storage. */

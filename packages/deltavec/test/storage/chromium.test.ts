@@ -206,7 +206,7 @@ suite("IndexedDB", () => {
     await using tab = await Tab.open("page");
     const [first, second] = (await tab.run("connection", "twice")) as [[string, string], unknown];
     assert.equal(first[0], "STORAGE_FAILED");
-    assert.match(first[1], /idb:\/\/connection-twice: it cannot be written/);
+    assert.match(first[1], /idb:\/\/connection-twice: log-1 cannot be written/);
     assert.equal(second, undefined);
   });
 

@@ -375,7 +375,10 @@ test("however the steps of contenders mix, and whoever dies between two, no two 
                 return () => new Promise<never>(() => {});
               },
             });
-            const got = await takeLock({ ...me, files });
+            const got = await takeLock({ ...me, files }).catch((error) => {
+              // Here claims are old at once, so others may remove all that it makes until it gives up.
+              assert.equal(error.code, "ENOENT");
+            });
             if (typeof got === "function") {
               assert.deepEqual([...holders], [], "two have the lock");
               holders.add(pid);

@@ -73,19 +73,21 @@ const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/goog
 /** A headless Chromium with a profile of its own: `CHROMIUM`, else where it usually is. */
 export class Browser implements AsyncDisposable {
   readonly context: BrowserContext;
-  readonly #profile: string;
+  /** The profile's folder, if it goes with the browser. */
+  readonly #own: string | undefined;
 
-  private constructor(context: BrowserContext, profile: string) {
+  private constructor(context: BrowserContext, own: string | undefined) {
     this.context = context;
-    this.#profile = profile;
+    this.#own = own;
   }
 
-  static async launch(): Promise<Browser> {
+  /** Starts it; on a folder that outlives it, if one is given. */
+  static async launch(folder?: string): Promise<Browser> {
     const { CHROMIUM = PLACES.find((place) => existsSync(place)) } = process.env;
     if (CHROMIUM === undefined) {
       throw new Error("Chromium was not found; name its program in the variable CHROMIUM");
     }
-    const profile = await mkdtemp(join(tmpdir(), "deltavec-"));
+    const profile = folder ?? (await mkdtemp(join(tmpdir(), "deltavec-")));
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: CHROMIUM,
       headless: true,
@@ -100,11 +102,27 @@ export class Browser implements AsyncDisposable {
         "--disable-sync",
       ],
     });
-    return new Browser(context, profile);
+    return new Browser(context, folder === undefined ? profile : undefined);
+  }
+
+  /** Kills it, or all processes that run pages, from outside. */
+  async kill(type: "browser" | "renderer"): Promise<void> {
+    const session = await this.context.browser()?.newBrowserCDPSession();
+    if (session === undefined) {
+      throw new Error("the browser does not tell its processes");
+    }
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    const closed = type === "browser" ? this.context.waitForEvent("close") : session.detach();
+    for (const { id } of processInfo.filter((each) => each.type === type)) {
+      process.kill(id, "SIGKILL");
+    }
+    await closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.context.close();
-    await rm(this.#profile, { recursive: true, force: true });
+    if (this.#own !== undefined) {
+      await rm(this.#own, { recursive: true, force: true });
+    }
   }
 }

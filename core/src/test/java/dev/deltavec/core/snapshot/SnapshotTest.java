@@ -199,6 +199,25 @@ class SnapshotTest {
   }
 
   @Test
+  void whatWasCompactedAwayLeavesNoGap() {
+    DatabaseOptions options = options(2).build();
+    try (TestDatabase original = new TestDatabase(options)) {
+      original.apply(new Frames().create("a", 1, 2).create("b", 3, 4));
+      for (int i = 0; i < 2_000; i++) {
+        original.apply(new Frames().scale(i % 2 == 0 ? "a" : "b", i % 4 < 2 ? 2 : 0.5f));
+      }
+      original.compact(null, Long.MAX_VALUE, 3, -1);
+      try (TestDatabase copy = read(options, original.export(ALL))) {
+        assertThat(copy.database.arrived()).isEqualTo(6);
+        assertThat(copy.database.read(0, 1 << 16)).isEqualTo(6);
+        byte[] kept = copy.output();
+        assertThat(original.database.read(0, 1 << 16)).isEqualTo(6);
+        assertThat(kept).isEqualTo(original.output());
+      }
+    }
+  }
+
+  @Test
   void oneChangeMakesASmallIncrement() {
     try (TestDatabase db = lived(options(12).build(), 600)) {
       db.export(ALL | SnapshotWriter.MARK);
