@@ -215,7 +215,7 @@ record ImportInput(int choices, byte[] stream, DatabaseOptions options) {
         return;
       }
       int dimensions = view.getInt(head + Sections.HEADER + DIMENSIONS);
-      for (long at = from; at + Sections.CHAIN_BYTES <= end; ) {
+      for (long at = from; at >= from && at + Sections.CHAIN_BYTES <= end; ) {
         int entries = view.getInt((int) at + 8);
         at += Sections.CHAIN_BYTES;
         at += view.getInt((int) at - Sections.CHAIN_BYTES) < 0 ? view.getInt((int) at - 4) : 0;
