@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from "commander";
-/** The command line: `demo`, `bench adr`, `bench history`, `bench churn` and `bench bridge`. */
+/** The command line: `demo`, `verify`, `dump`, `bench adr`, `bench history`, `bench churn`, `bench bridge`, `bench storage`. */
 import { PARTS as BRIDGE_PARTS, type Part as BridgePart } from "./bench/bridge/protocol.ts";
 import { PARTS, type Part } from "./bench/churn/protocol.ts";
+import { PARTS as STORAGE_PARTS, type Part as StoragePart } from "./bench/storage/protocol.ts";
 import { ENGINES, type EngineName, WASM_ENGINES } from "./engine/engine.ts";
 import { messageOf } from "./errors.ts";
 import { print } from "./terminal.ts";
@@ -28,9 +29,25 @@ function among<T extends string>(known: readonly T[]): (text: string) => T[] {
   };
 }
 
+/** Status of `verify` and `dump` where something is damaged, and where they are called wrongly. */
+const DAMAGED = 1;
+const USAGE = 2;
+
+const STATUS = `
+Ends with 0 where all is good, ${DAMAGED} where something is damaged, ${USAGE} where it is called wrongly.
+Changes nothing.`;
+
+/** Whether a command tells damage by its status. */
+function tellsDamage(): boolean {
+  return ["verify", "dump"].includes(process.argv[2] ?? "");
+}
+
 const program = new Command("deltavec")
   .description("A delta-first vector database: see it work, measure it.")
-  .showHelpAfterError("(--help tells the options)");
+  .showHelpAfterError("(--help tells the options)")
+  .exitOverride((error) => {
+    process.exit(error.exitCode !== 0 && tellsDamage() ? USAGE : error.exitCode);
+  });
 
 program
   .command("demo")
@@ -47,6 +64,31 @@ program
     const edits = options.edits ?? 1e9;
     const view = new DemoView(await demoData(), edits);
     await demo({ engine: options.engine, edits }, (event) => view.show(event));
+  });
+
+program
+  .command("verify")
+  .description("check a file, or the directory of a database, also while it is open")
+  .argument("<path>", "log, snapshot, exported snapshot, frames, cursor, or a directory")
+  .option("--strict", "a torn tail is damage, too", false)
+  .addHelpText("after", STATUS)
+  .action(async (path: string, options: { strict: boolean }) => {
+    const { verify } = await import("./files/verify.ts");
+    process.exitCode = verify(path, options) ? 0 : DAMAGED;
+  });
+
+program
+  .command("dump")
+  .description("show what is in such a file, a line for each record, delta or section")
+  .argument("<path>", "log, snapshot, exported snapshot, frames, cursor, or a directory")
+  .option("--limit <count>", "the most lines", positive, Number.POSITIVE_INFINITY)
+  .option("--json", "a JSON object a line, with all values", false)
+  .option("--vector <id>", "only what is of this vector")
+  .addHelpText("after", STATUS)
+  .action(async (path: string, options: { limit: number; json: boolean; vector?: string }) => {
+    const { dump } = await import("./files/dump.ts");
+    const { vector, ...rest } = options;
+    process.exitCode = dump(path, { ...rest, vector }) ? 0 : DAMAGED;
   });
 
 const bench = program.command("bench").description("measure");
@@ -157,6 +199,38 @@ bench
     },
   );
 
+bench
+  .command("storage")
+  .description("export, import, opening, and what it costs to be on disk")
+  .option("--json <file>", "write the figures to a file")
+  .option("--data <folder>", "data set (default: what the repository carries, with noise)")
+  .option("--engines <names>", "comma-separated", among(ENGINES), [...ENGINES])
+  .option(
+    "--only <parts>",
+    `comma-separated, of ${STORAGE_PARTS.join(", ")}`,
+    among(STORAGE_PARTS),
+    [...STORAGE_PARTS],
+  )
+  .option("--n <count>", "vectors in the database", positive, 10_000)
+  .option("--rounds <count>", "rounds of what is timed", positive, 5)
+  .option("--kills <count>", "processes that are killed while they write", positive, 40)
+  .action(
+    async (options: {
+      json?: string;
+      data?: string;
+      engines: EngineName[];
+      only: StoragePart[];
+      n: number;
+      rounds: number;
+      kills: number;
+    }) => {
+      const { storage } = await import("./bench/storage/storage.ts");
+      const { renderStorage } = await import("./bench/storage/report.ts");
+      const { json, data, ...rest } = options;
+      print(renderStorage(await storage({ ...rest, json, data })));
+    },
+  );
+
 // A reader that has seen enough, such as `head`, is no error; what was started is still ended in order.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") {
@@ -168,5 +242,5 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`deltavec: ${messageOf(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = tellsDamage() ? USAGE : 1;
 }

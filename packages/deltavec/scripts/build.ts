@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { deflateAsync } from "@gfx/zopfli";
 import { type BuildOptions, build } from "esbuild";
 
@@ -93,18 +93,18 @@ execFileSync(
   { stdio: "inherit" },
 );
 const declarations = new Map(
-  readdirSync(dist)
+  readdirSync(dist, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".d.ts"))
-    .map((name) => [name, readFileSync(join(dist, name), "utf8")]),
+    .map((name) => [name.replaceAll("\\", "/"), readFileSync(join(dist, name), "utf8")]),
 );
 const used = new Set([
   ...["index.d.ts", "slim.d.ts", "streams.d.ts", "channel-entry.d.ts", "worker.d.ts"],
 ]);
 for (const name of used) {
   // The compiler leaves the names of sources in declarations.
-  const text = (declarations.get(name) ?? "").replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');
-  for (const [, part] of text.matchAll(/from "\.\/([^"]+)\.js"/g)) {
-    used.add(`${part}.d.ts`);
+  const text = (declarations.get(name) ?? "").replace(/(from "\.\.?\/[^"]+)\.ts"/g, '$1.js"');
+  for (const [, part] of text.matchAll(/from "(\.\.?\/[^"]+)\.js"/g)) {
+    used.add(posix.join(posix.dirname(name), `${part}.d.ts`));
   }
   writeFileSync(join(dist, name), text);
 }

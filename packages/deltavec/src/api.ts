@@ -1,6 +1,17 @@
 export { DeltaVectorDB } from "./database.ts";
 export { detect, type Features } from "./detect.ts";
 export { diff } from "./diff.ts";
+export type {
+  Durability,
+  DurableDeltaVectorDB,
+  DurableOptions,
+  LostData,
+  RecoveryReport,
+  Storage,
+  StorageFile,
+  StorageOptions,
+  StorageSource,
+} from "./durable.ts";
 export { DeltaError, type DeltaErrorCode, type DeltaErrorDetails } from "./errors.ts";
 export { type DeltaPoolOptions, SharedDeltaPool } from "./pool.ts";
 export type {
@@ -8,6 +19,7 @@ export type {
   ConnectOptions,
   RemoteChannelOptions,
   RemoteDeltaVectorDB,
+  RemoteDurableDeltaVectorDB,
   WorkerLike,
 } from "./remote.ts";
 export { DeltaStreamProcessor, type DeltaStreamProcessorOptions } from "./stream-processor.ts";

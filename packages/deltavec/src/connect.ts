@@ -7,16 +7,26 @@ import { resolve } from "./options.ts";
 import { requireSharedMemory } from "./platform.ts";
 import type { ReaderStart } from "./reader.ts";
 import { Readers } from "./readers.ts";
-import type { ConnectOptions, RemoteDeltaVectorDB, WorkerLike } from "./remote.ts";
+import type {
+  ConnectOptions,
+  RemoteDeltaVectorDB,
+  RemoteDurableDeltaVectorDB,
+  WorkerLike,
+} from "./remote.ts";
 import { RemoteFace } from "./remote-face.ts";
 import { type OpenMessage, PROTOCOL, type ReaderMessage } from "./remote-protocol.ts";
 import { cannotLoad, onDeath, startWorker } from "./worker-host.ts";
 
 /** Milliseconds in which what a worker has answered is here, too, once its end is known. */
-const LAST_ANSWERS_MS = 100;
+export const LAST_ANSWERS_MS = 100;
 
 /** `DeltaVectorDB.connect`. */
-export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorDB> {
+export async function connect(
+  given: ConnectOptions,
+): Promise<RemoteDeltaVectorDB | RemoteDurableDeltaVectorDB> {
+  if (given?.storage !== undefined) {
+    return (await import("./storage/remote-storage.ts")).connectStorage(given);
+  }
   const options = resolve(given);
   const { worker: kind, name = "deltavec", now: clock, onError, readers: count = 0 } = given;
   const { signal } = given;
@@ -99,7 +109,7 @@ export async function connect(given: ConnectOptions): Promise<RemoteDeltaVectorD
 }
 
 /** Makes the gate that as many readers as wanted share with the database; none for none. */
-function makeGate(count: unknown, kind: ConnectOptions["worker"]): Int32Array | undefined {
+export function makeGate(count: unknown, kind: ConnectOptions["worker"]): Int32Array | undefined {
   if (!Number.isInteger(count) || (count as number) < 0 || (count as number) > MAX_READERS) {
     throw invalid(
       `option readers must be a whole number from 0 to ${MAX_READERS}, not ${describe(count)}`,
@@ -118,12 +128,12 @@ function makeGate(count: unknown, kind: ConnectOptions["worker"]): Int32Array | 
 }
 
 /** Names the life of a worker that does not tell of its end: Web Workers have no event for that; those of Node have. */
-function lifeOf(worker: WorkerLike): string | undefined {
+export function lifeOf(worker: WorkerLike): string | undefined {
   return "on" in worker ? undefined : lifeName();
 }
 
 /** Starts readers, all at a time. */
-async function openReaders(
+export async function openReaders(
   readers: Readers,
   count: number,
   make: (reader: number) => { readonly worker: WorkerLike; readonly start: ReaderStart },

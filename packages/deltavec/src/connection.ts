@@ -15,6 +15,7 @@ import {
   FRAMES,
   OPENING,
   type Opened,
+  type Port,
   RESULT,
   type Request,
   type Requests,
@@ -76,7 +77,7 @@ export function untilAborted<T>(result: Promise<T>, signal: AbortSignal | undefi
 
 /** What a connection is made of. */
 export interface Link {
-  readonly port: MessagePort;
+  readonly port: Port;
   readonly worker: WorkerLike;
   /** Ends the worker. */
   terminate(): unknown;
@@ -510,9 +511,15 @@ export class Connection {
         case RESULT:
           this.#take(id)?.resolve(value);
           break;
-        case ERROR:
-          this.#take(id)?.reject(decodeError(value));
+        case ERROR: {
+          const call = this.#take(id);
+          if (call !== undefined) {
+            call.reject(decodeError(value));
+          } else if (this.#subscriptions.delete(id)) {
+            this.#events.report(decodeError(value)); // it cannot go on
+          }
           break;
+        }
       }
     }
   }

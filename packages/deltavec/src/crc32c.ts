@@ -25,11 +25,12 @@ function makeTables(): Int32Array {
  *
  * @param from - index of the first byte
  * @param to - index behind the last
+ * @param before - the CRC-32C of bytes that stand before these
  */
-export function crc32c(bytes: Uint8Array, from = 0, to: number = bytes.length): number {
+export function crc32c(bytes: Uint8Array, from = 0, to: number = bytes.length, before = 0): number {
   tables ??= makeTables();
   const table = tables;
-  let crc = -1;
+  let crc = ~before;
   let at = from;
   // Sixteen at a time (slicing, Kounavis and Berry 2008): one and a half times as fast as four. Words are no faster than bytes here.
   for (const last = to - 15; at < last; at += 16) {

@@ -2,6 +2,7 @@
 import { compact } from "./compaction.ts";
 import { toDate, toTime } from "./dates.ts";
 import { DeltaIds, writeDeltaId } from "./delta-id.ts";
+import type { DurableDeltaVectorDB, DurableOptions, StorageSource } from "./durable.ts";
 import { DeltaError, describe, invalid, requireSignal } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
@@ -21,7 +22,7 @@ import { Instance } from "./instance.ts";
 import { Listeners } from "./listeners.ts";
 import { loadedModule } from "./module.ts";
 import { newReplica, openOptions, resolve } from "./options.ts";
-import type { ConnectOptions, RemoteDeltaVectorDB } from "./remote.ts";
+import type { ConnectOptions, RemoteDeltaVectorDB, RemoteDurableDeltaVectorDB } from "./remote.ts";
 import { repair } from "./repair.ts";
 import { readReport, readStats } from "./reports.ts";
 import { Search } from "./search.ts";
@@ -83,6 +84,8 @@ export interface Backstage {
    * @throws DeltaError as `applyDeltas`, with the `index` of the offending delta; CORRUPT_DATA for what are no frames
    */
   applyFrames(frames: Uint8Array, count: number, applied?: () => void): void;
+  /** A snapshot that the database itself had written was read into {@link instance}: goes on from there. */
+  restored(): void;
 }
 
 /**
@@ -179,6 +182,9 @@ export class DeltaVectorDB {
       ids: this.#ids,
       form: this.#form,
       applyFrames: (frames, count, applied) => this.#applyFrames(frames, count, applied),
+      restored: () => {
+        this.#position = this.#options.history ? this.#instance.arrived() : this.#position;
+      },
     });
   }
 
@@ -196,8 +202,36 @@ export class DeltaVectorDB {
    * await db.search(query, 10);
    * ```
    */
-  static async connect(options: ConnectOptions = {}): Promise<RemoteDeltaVectorDB> {
+  static connect(
+    options: ConnectOptions & { readonly storage: string },
+  ): Promise<RemoteDurableDeltaVectorDB>;
+  static connect(options?: ConnectOptions): Promise<RemoteDeltaVectorDB>;
+  static async connect(
+    options: ConnectOptions = {},
+  ): Promise<RemoteDeltaVectorDB | RemoteDurableDeltaVectorDB> {
     return (await import("./connect.ts")).connect(options);
+  }
+
+  /**
+   * Opens a database that is kept in a storage, or makes one there, behind the same interface with answers that come later
+   * (docs/storage.md). `init` must have been awaited.
+   *
+   * @param source - `idb://NAME`, `opfs://NAME`, `file:PATH`, `memory:NAME`, or a storage of one's own
+   * @param options - the database's, and how it is kept; all optional, also `dimensions` of one that is there
+   * @throws DeltaError (as a rejection) `INVALID_ARGUMENT`, also for options that contradict what is stored; `CORRUPT_DATA` naming
+   * file, place and last good change; `LOCKED`, `STORAGE_FAILED`, `QUOTA_EXCEEDED`, `UNSUPPORTED_VERSION`, `CLOSED`,
+   * `OUT_OF_MEMORY`
+   *
+   * @example
+   * ```ts
+   * await using db = await DeltaVectorDB.open("idb://notes", { dimensions: 384 });
+   * ```
+   */
+  static async open(
+    source: StorageSource,
+    options: DurableOptions = {},
+  ): Promise<DurableDeltaVectorDB> {
+    return (await import("./storage/open.ts")).open(source, options);
   }
 
   /** The options that the database runs with, defaults filled in. */
@@ -926,7 +960,6 @@ export class DeltaVectorDB {
     indexKept,
     indexDamaged,
     historyTaken,
-    sequence,
   }: ImportOutcome): ImportResult {
     const instance = this.#instance;
     let { replicaId } = this.#options;
@@ -938,13 +971,14 @@ export class DeltaVectorDB {
     if (this.#options.history) {
       this.#position = instance.arrived();
     }
-    instance.recorder?.imported(sequence);
+    instance.recorder?.imported();
     this.#waiters.wake();
     return {
       vectors,
       deltas,
       index: indexKept ? "kept" : indexDamaged ? "damaged" : "rebuilt",
       history: historyTaken,
+      replicaId,
     };
   }
 

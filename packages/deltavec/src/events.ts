@@ -72,10 +72,10 @@ export class EventHub {
     try {
       const result: unknown = listener(event);
       if (result instanceof Promise) {
-        result.catch((error) => this.#report(error));
+        result.catch((error) => this.report(error));
       }
     } catch (error) {
-      this.#report(error);
+      this.report(error);
     }
   }
 
@@ -104,11 +104,12 @@ export class EventHub {
         }
       }
     } catch (error) {
-      this.#report(error); // deltas that were to be read from the log are gone
+      this.report(error); // deltas that were to be read from the log are gone
     }
   }
 
-  #report(error: unknown): void {
+  /** Tells what a listener threw, or why it gets no more. */
+  report(error: unknown): void {
     if (this.#onError === undefined) {
       reportUncaught(error);
       return;

@@ -222,8 +222,8 @@ export interface Recorder {
     length: number,
   ): void;
 
-  /** The database holds another state now; `sequence` is the own replica's newest. */
-  imported(sequence: number): void;
+  /** The database holds another state now, and issues its deltas under a replica that it does not know. */
+  imported(): void;
 }
 
 /** What was done, as {@link Recorder} is told (docs/format.md, kinds of records). */
@@ -659,6 +659,7 @@ export class Instance implements FrameTarget {
 
   /** Makes what was read the database. {@link output} has what `dv_import_end` tells. */
   endImport(handle: number): void {
+    this.recorder?.check();
     this.#aboutToWrite();
     const { gate } = this;
     gate?.enter();

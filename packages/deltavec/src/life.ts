@@ -1,5 +1,5 @@
 /** Web Locks: what a thread holds is free once the thread is gone, however it went. */
-interface Locks {
+export interface Locks {
   request(name: string, held: () => Promise<void> | undefined): Promise<unknown>;
 }
 
@@ -18,17 +18,24 @@ export function lifeName(): string {
  *
  * @returns what ends it earlier than with the thread; undefined where there are no locks to be had
  */
-export function live(name: string): Promise<(() => void) | undefined> {
+export function live(
+  name: string,
+  manager: Locks | undefined = locks(),
+): Promise<(() => void) | undefined> {
   return new Promise((resolve) => {
-    const request = locks()?.request(name, () => new Promise<void>((end) => resolve(() => end())));
+    const request = manager?.request(name, () => new Promise<void>((end) => resolve(() => end())));
     // Refused in documents without an origin.
     request === undefined ? resolve(undefined) : request.catch(() => resolve(undefined));
   });
 }
 
 /** Calls back once a life that had begun has ended. */
-export function onEnd(name: string, listener: () => void): void {
-  locks()
+export function onEnd(
+  name: string,
+  listener: () => void,
+  manager: Locks | undefined = locks(),
+): void {
+  manager
     ?.request(name, () => {
       listener();
       return undefined;

@@ -67,6 +67,15 @@ export function resolve(options: DeltaDBOptions): ResolvedDeltaDBOptions {
   return resolved;
 }
 
+/** Options of the database alone, those that were given, as they can be posted. */
+export function databaseOptions(given: DeltaDBOptions): DeltaDBOptions {
+  const resolved = resolve(given);
+  const names = Object.keys(resolved) as (keyof typeof resolved)[];
+  return Object.fromEntries(
+    names.filter((name) => given[name] !== undefined).map((name) => [name, resolved[name]]),
+  ) as DeltaDBOptions;
+}
+
 /** Returns what the module is opened with. */
 export function openOptions(options: ResolvedDeltaDBOptions): OpenOptions {
   return {

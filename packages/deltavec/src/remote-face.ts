@@ -13,6 +13,7 @@ import {
 } from "./remote.ts";
 import { RemoteIterator } from "./remote-feed.ts";
 import { RemoteFilter } from "./remote-filter.ts";
+import { IMPORT, IMPORTED } from "./remote-protocol.ts";
 import { openReadable, openWritable } from "./stream-doors.ts";
 import type { WritableOptions } from "./stream-types.ts";
 import type {
@@ -21,8 +22,10 @@ import type {
   DeltaEventListener,
   DeltaListener,
   DeltaListenerOptions,
+  ExportOptions,
   FeedOptions,
   FollowOptions,
+  ImportResult,
   ResolvedDeltaDBOptions,
   SearchOptions,
   SearchResult,
@@ -33,7 +36,7 @@ import { requireTarget } from "./views.ts";
 /** What all faces of one database share. */
 interface Shared {
   readonly connection: Connection;
-  readonly options: ResolvedDeltaDBOptions;
+  options: ResolvedDeltaDBOptions;
   readonly name: string;
   readonly readers: Readers | undefined;
   listeners: Listeners<RemoteDeltaVectorDB>;
@@ -55,10 +58,18 @@ export class RemoteFace
   readonly #connection: Connection;
   readonly #scope: Scope | undefined;
 
-  private constructor(shared: Shared, scope: Scope | undefined) {
+  protected constructor(shared: Shared, scope: Scope | undefined) {
     this.#shared = shared;
     this.#connection = shared.connection;
     this.#scope = scope;
+  }
+
+  /** What others that are made of this one call by. */
+  static partsOf(face: RemoteFace): {
+    readonly connection: Connection;
+    readonly scope: Scope | undefined;
+  } {
+    return { connection: face.#connection, scope: face.#scope };
   }
 
   /** Makes the face of an open database. */
@@ -69,7 +80,7 @@ export class RemoteFace
     readers: Readers | undefined,
   ): RemoteDeltaVectorDB {
     const shared: Partial<Shared> = { connection, options, name, readers };
-    const face = new RemoteFace(shared as Shared, undefined) as unknown as RemoteDeltaVectorDB;
+    const face = new this(shared as Shared, undefined) as unknown as RemoteDeltaVectorDB;
     shared.listeners = new Listeners(face, (listener) => {
       const { ready, end } = connection.subscribe(listener, undefined);
       shared.ready = ready;
@@ -196,6 +207,45 @@ export class RemoteFace
     return chain;
   }
 
+  async import(data: Uint8Array): Promise<ImportResult> {
+    return this.#imported(await this.#route<ImportResult>("import", [data]));
+  }
+
+  exportStream(options?: ExportOptions): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const args = options === undefined ? [] : [options];
+    const same = (piece: Uint8Array<ArrayBuffer>) => piece;
+    const connection = this.#connection;
+    connection.check(this.#scope);
+    return openReadable(
+      new RemoteIterator(connection, "exportStream", args, this.#scope, undefined, same),
+    );
+  }
+
+  async importStream(
+    stream: ReadableStream<Uint8Array>,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<ImportResult> {
+    requireSignal(options.signal);
+    const handle = await this.#route<number>(IMPORT, []);
+    try {
+      const sink = new WritableStream<Uint8Array>({
+        write: (piece) => this.#route<void>(IMPORT, [handle, piece]),
+      });
+      await stream.pipeTo(sink, options);
+      return this.#imported(await this.#route<ImportResult>(IMPORTED, [handle]));
+    } catch (error) {
+      this.#connection.cancel(handle, undefined);
+      throw error;
+    }
+  }
+
+  /** Notes under which replica the database goes on. */
+  #imported(result: ImportResult): ImportResult {
+    const { replicaId } = result;
+    this.#shared.options = Object.freeze({ ...this.options, replicaId });
+    return result;
+  }
+
   ids(): AsyncIterableIterator<string, undefined, void> {
     const connection = this.#connection;
     return new RemoteIterator<string>(connection, "ids", [], this.#scope, undefined, (id) => id);
@@ -274,7 +324,8 @@ export class RemoteFace
     const own = this.#scope?.signal;
     const both = own === undefined ? signal : AbortSignal.any([own, signal]);
     const scope = signal === undefined ? this.#scope : new Scope(this.#connection, both);
-    return new RemoteFace(this.#shared, scope) as unknown as RemoteDeltaVectorDB;
+    const Face = this.constructor as typeof RemoteFace;
+    return new Face(this.#shared, scope) as unknown as RemoteDeltaVectorDB;
   }
 
   close(): Promise<void> {
@@ -294,7 +345,7 @@ export class RemoteFace
     const { state, inFlight } = this.#connection;
     const { name, options: own } = this.#shared;
     const shown = { name, state, inFlight, options: own };
-    return inspect === undefined ? shown : `RemoteDeltaVectorDB ${inspect(shown, options)}`;
+    return inspect === undefined ? shown : `${this[Symbol.toStringTag]} ${inspect(shown, options)}`;
   }
 
   /** Makes a channel whose other end is in the worker. Returns the end that sends. */

@@ -1,10 +1,19 @@
 import { DeltaError, type DeltaErrorCode, describe } from "./errors.ts";
 import type { Image } from "./instance.ts";
 import type { ReaderStart } from "./reader.ts";
+import type { StorageStart } from "./storage/backing.ts";
 import type { ResolvedDeltaDBOptions } from "./types.ts";
 
 /** Both sides must be of one release: they share the form of messages, not only the interface. */
 export const PROTOCOL = 1;
+
+/** What either side needs of the way between them: a MessagePort, or what is made to look like one. */
+export interface Port {
+  onmessage: ((event: MessageEvent) => void) | null;
+  onmessageerror: ((event: MessageEvent) => void) | null;
+  postMessage(message: unknown, transfer: Transferable[]): void;
+  close(): void;
+}
 
 /** The first message to a worker, with the port that all others take. */
 export interface OpenMessage {
@@ -13,13 +22,16 @@ export interface OpenMessage {
   readonly port: MessagePort;
   /** Without it the worker loads its own, and answers with it. */
   readonly module: WebAssembly.Module | undefined;
-  readonly options: ResolvedDeltaDBOptions;
+  /** Undefined with a storage, which has its own. */
+  readonly options: ResolvedDeltaDBOptions | undefined;
   /** Whether calls bring the time with them; else the worker has its own clock. */
   readonly clock: boolean;
   /** The gate of readers. With it the database lives in shared memory. */
   readonly gate: Int32Array | undefined;
   /** Name of the worker's life (life.ts), where it cannot be seen otherwise that it has died. */
   readonly life: string | undefined;
+  /** Where the database keeps its bytes; without it, nowhere. Then {@link OpenMessage.port} takes what storage/tab-host.ts says. */
+  readonly storage?: StorageStart;
 }
 
 /** What the worker answers to {@link OpenMessage}, as the result of call {@link OPENING}. */
@@ -76,6 +88,10 @@ export const FRAMES = "#frames"; // [start, bytes, count, one]: apply frames; an
 export const CANDIDATES = "#candidates"; // see Candidates
 export const CHANNEL = "#channel"; // [handle, onError]: serve the consumer's end of a channel
 export const CLOSE = "#close";
+/** [method, options, position and id of the delta before, if known]: go on with a feed of another database of the same state. */
+export const RENEW = "#renew";
+export const IMPORT = "#import"; // []: begin an import; answered with its name. [name, bytes]: the next piece
+export const IMPORTED = "#imported"; // [name]: end it; answered with an ImportResult
 
 /** Some values of an iterator. */
 export interface Page {

@@ -1,8 +1,11 @@
 import { type ChannelErrorPolicy, type ChannelHandle, ChannelServer } from "./channel.ts";
 import { type Backstage, backstage, DeltaVectorDB } from "./database.ts";
+import type { DeltaIds } from "./delta-id.ts";
 import { DeltaError, describe, invalid } from "./errors.ts";
+import { LogReader } from "./feed.ts";
 import { writeId } from "./frame.ts";
 import { WriterGate } from "./gate.ts";
+import type { Instance } from "./instance.ts";
 import { live } from "./life.ts";
 import { load, loadedModule } from "./module.ts";
 import { requireSharedMemory } from "./platform.ts";
@@ -20,22 +23,30 @@ import {
   EVENT,
   encodeError,
   FRAMES,
+  IMPORT,
+  IMPORTED,
   NEXT,
   OPENING,
   type Opened,
   type OpenMessage,
   type Page,
+  type Port,
   PROTOCOL,
+  RENEW,
   RESULT,
   type ReaderMessage,
   type Request,
   type Requests,
 } from "./remote-protocol.ts";
 import { sharedBuild } from "./shared-build.ts";
+import type { Backing } from "./storage/backing.ts";
+import { READS } from "./storage/calls.ts";
 import type {
   DeltaDBOptions,
   DeltaEvent,
+  ExportOptions,
   FeedOptions,
+  ImportResult,
   SearchOptions,
   SearchResult,
 } from "./types.ts";
@@ -65,9 +76,8 @@ export async function open(
   message: unknown,
   ownModule: () => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<void> {
-  const { deltavec, port, module, options, clock, gate, life, reader } = (message ?? {}) as Partial<
-    OpenMessage & ReaderMessage
-  >;
+  const given = (message ?? {}) as Partial<OpenMessage & ReaderMessage>;
+  const { deltavec, port, module, options, clock, gate, life, reader, storage } = given;
   if (deltavec === undefined || !(port instanceof MessagePort)) {
     return;
   }
@@ -82,7 +92,14 @@ export async function open(
         "the database's worker runs another release of deltavec than the caller",
       );
     }
-    await load(() => (gate === undefined ? (module ?? ownModule()) : sharedModule(ownModule)));
+    const loadModule = (): Promise<void> =>
+      load(() => (gate === undefined ? (module ?? ownModule()) : sharedModule(ownModule)));
+    if (storage !== undefined) {
+      const { serveStorage } = await import("./storage/serve.ts");
+      await serveStorage(given as OpenMessage, storage, loadModule);
+      return;
+    }
+    await loadModule();
     let time: unknown;
     const all: DeltaDBOptions = {
       ...options,
@@ -131,6 +148,9 @@ interface Resource {
   free(): void;
   /** If it is an iterator. */
   page?(): Page | Promise<Page>;
+  /** If it is an import. */
+  feed?(piece: unknown): Promise<void>;
+  end?(): Promise<ImportResult>;
   /** If it is a search with a filter that the worker cannot ask: ids whose metadata was sent. */
   readonly sent?: Set<string>;
 }
@@ -143,7 +163,7 @@ interface Waiting {
 
 /** Lets what comes in by a port call a database. Whatever comes in, it answers and goes on. */
 export class Server {
-  readonly #port: MessagePort;
+  readonly #port: Port;
   readonly #db: DeltaVectorDB;
   readonly #back: Backstage;
   readonly #setTime: (now: unknown) => void;
@@ -157,6 +177,14 @@ export class Server {
   /** Whether calls wait until what has been posted meanwhile is here. */
   #held = false;
   #tick: MessageChannel | undefined;
+  readonly #storage: ServedStorage | undefined;
+  /** Messages that have come in. */
+  #received = 0;
+  /** Calls that were begun and are not answered, but for those that wait for what may never come. */
+  #open = 0;
+  /** Whether it takes in no more, and is told when nothing is open. */
+  #drained: (() => void) | undefined;
+  #muted = false;
   readonly #special: Readonly<
     Record<
       string,
@@ -167,18 +195,21 @@ export class Server {
   /**
    * @param setTime - is told the time that a call brings with it, before it is begun
    * @param ended - called when the database was closed
+   * @param storage - if the database has one
    */
   constructor(
-    port: MessagePort,
+    port: Port,
     db: DeltaVectorDB,
     setTime: (now: unknown) => void,
     ended?: () => void,
+    storage?: ServedStorage,
   ) {
     this.#port = port;
     this.#db = db;
     this.#back = backstage(db);
     this.#setTime = setTime;
     this.#closed = ended;
+    this.#storage = storage;
     this.#special = Object.assign(Object.create(null), {
       [CLOSE]: () => this.#close(),
       [NEXT]: ([id]: readonly unknown[]) => this.#resource(id).page?.(),
@@ -187,8 +218,15 @@ export class Server {
       [CANDIDATES]: (args: readonly unknown[], id: number) => this.#candidates(args, id),
       [CHANNEL]: ([handle, onError]: readonly unknown[], id: number) =>
         this.#serve(handle as ChannelHandle, onError as ChannelErrorPolicy, id),
+      [IMPORT]: ([handle, piece]: readonly unknown[], id: number) =>
+        handle === undefined ? this.#beginImport(id) : this.#resource(handle).feed?.(piece),
+      [IMPORTED]: ([handle]: readonly unknown[]) => this.#resource(handle).end?.(),
+      exportStream: ([options]: readonly unknown[], id: number) =>
+        this.#iterate(pieces(this.#db.exportStream(options as ExportOptions | undefined)), id),
       onDelta: ([options]: readonly unknown[], id: number) =>
         this.#subscribe(options as FeedOptions, id),
+      [RENEW]: (args: readonly unknown[], id: number) => this.#renew(args, id),
+      ...(storage && { flush: () => storage.flush(), checkpoint: () => storage.checkpoint() }),
     });
     port.onmessage = ({ data }) => this.#receive(data);
     port.onmessageerror = () => {
@@ -196,7 +234,46 @@ export class Server {
     };
   }
 
+  /** Messages that have come in. Who sent more knows that none of the calls in those was begun. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /**
+   * Takes in nothing more, and carries out what has come in by now. Then nothing is left behind, and nothing answered any more; the
+   * database stays open.
+   */
+  async end(): Promise<void> {
+    if (this.#drained === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+        this.#settle();
+      });
+      this.drop();
+    }
+  }
+
+  /** Drops all at once, for one who is gone. */
+  drop(): void {
+    this.#drained ??= () => {};
+    this.#waiting.length = 0;
+    this.#flush();
+    this.#muted = true;
+    this.#free();
+  }
+
+  /** Tells who waits for it that nothing is open. */
+  #settle(): void {
+    if (this.#open === 0 && this.#waiting.length === 0) {
+      this.#drained?.();
+    }
+  }
+
   #receive(data: unknown): void {
+    if (this.#drained !== undefined) {
+      return;
+    }
+    this.#received++;
     const { calls, frames } = (data ?? {}) as Partial<Requests>;
     if (!Array.isArray(calls) || !(frames === undefined || frames instanceof ArrayBuffer)) {
       this.#answer([ERROR, -1, encodeError(invalid(`no message of deltavec: ${describe(data)}`))]);
@@ -256,6 +333,7 @@ export class Server {
         this.#run();
       });
     }
+    this.#settle();
   }
 
   /** Runs something behind the messages that have come in by now. */
@@ -274,12 +352,21 @@ export class Server {
     const [id, method, args, now] = request;
     this.#setTime(now);
     try {
-      const result = this.#call(method, args, id, frames);
+      const call = (): unknown => this.#call(method, args, id, frames);
+      const changes = this.#storage !== undefined && !READS.has(method);
+      const result = changes ? this.#storage.run(call) : call();
       if (result instanceof Promise) {
-        result.then(
-          (value) => this.#result(id, value),
-          (error) => this.#answer([ERROR, id, encodeError(error)]),
-        );
+        const waits = method === NEXT ? 0 : 1;
+        this.#open += waits;
+        result
+          .then(
+            (value) => this.#result(id, value),
+            (error) => this.#answer([ERROR, id, encodeError(error)]),
+          )
+          .then(() => {
+            this.#open -= waits;
+            this.#settle();
+          });
       } else {
         this.#result(id, result);
       }
@@ -320,6 +407,9 @@ export class Server {
   }
 
   #answer(answer: Answer): void {
+    if (this.#muted) {
+      return;
+    }
     this.#out.push(answer);
     if (!this.#running && this.#out.length === 1) {
       queueMicrotask(() => this.#flush());
@@ -345,11 +435,11 @@ export class Server {
 
   #postAlone(answer: Answer): void {
     try {
-      this.#port.postMessage([answer]);
+      this.#port.postMessage([answer], []);
     } catch (error) {
       const { message } = error as Error;
       const problem = invalid(`the result cannot be sent from the worker: ${message}`);
-      this.#port.postMessage([[ERROR, answer[1], encodeError(problem)]]);
+      this.#port.postMessage([[ERROR, answer[1], encodeError(problem)]], []);
     }
   }
 
@@ -378,10 +468,32 @@ export class Server {
     return one ? format(output) : Array.from({ length: count }, (_, i) => format(output + 4 * i));
   }
 
-  #subscribe(options: FeedOptions | undefined, id: number): void {
+  /** Subscribes. Returns the position behind what was told. */
+  #subscribe(options: FeedOptions | undefined, id: number): number {
     const tell = (event: DeltaEvent): void => this.#answer([EVENT, id, event]);
-    const free = this.#db.onDelta(tell, options);
+    const free = this.#db.onDelta(tell, options ?? {});
     this.#resources.set(id, { free });
+    return this.#db.position;
+  }
+
+  /** Goes on with a feed that another database of the same storage began, if it is the same that went before. */
+  #renew(args: readonly unknown[], id: number): number {
+    const [method, options, last] = args as [
+      method: "onDelta" | "deltas",
+      options: FeedOptions & { readonly since: number },
+      last: readonly [position: number, deltaId: string] | undefined,
+    ];
+    const db = this.#db;
+    const { instance, ids } = this.#back;
+    if (options.since > db.position || (last && !isAt(instance, ids, ...last))) {
+      throw new DeltaError(
+        "INTERRUPTED",
+        `the feed cannot go on at position ${options.since}: the last deltas that it brought were lost with the tab that had made them; read the present state and begin anew`,
+      );
+    }
+    return method === "onDelta"
+      ? this.#subscribe(options, id)
+      : this.#iterate(db.deltas(options), id);
   }
 
   /** Applies what comes in by a channel, until it ends or the database is closed. */
@@ -401,10 +513,10 @@ export class Server {
   }
 
   /**
-   * Keeps an iterator, which {@link NEXT} goes on with. Values that are ready go along with the first, so that not each
+   * Keeps an iterator, which {@link NEXT} goes on with. Returns the position at which it was made. Values that are ready go along with the first, so that not each
    * takes a way of its own.
    */
-  #iterate(iterator: Iterator<unknown> | AsyncIterator<unknown>, id: number): void {
+  #iterate(iterator: Iterator<unknown> | AsyncIterator<unknown>, id: number): number {
     const vectors = Math.ceil(PAGE_BYTES / (4 * this.#db.options.dimensions));
     const most = Math.min(PAGE_VALUES, vectors);
     const isAsync = Symbol.asyncIterator in iterator;
@@ -452,10 +564,35 @@ export class Server {
       iterator.return?.();
     };
     this.#resources.set(id, { free, page: isAsync ? later : now });
+    return this.#db.position;
+  }
+
+  /** Begins an import, whose pieces come by calls. Returns the name that they have for it. */
+  #beginImport(id: number): number {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = writable.getWriter();
+    const done = this.#db.importStream(readable);
+    done.catch(() => undefined);
+    this.#resources.set(id, {
+      free: () => {
+        writer.abort().catch(() => undefined);
+      },
+      feed: (piece) => writer.write(piece as Uint8Array),
+      end: () => {
+        this.#resources.delete(id);
+        writer.close().catch(() => undefined);
+        return done;
+      },
+    });
+    return id;
   }
 
   #resource(id: unknown): Resource {
     const resource = this.#resources.get(id as number);
+    if (resource === undefined && this.#storage !== undefined) {
+      const message = "what the call goes on with has gone with the tab that led; begin anew";
+      throw new DeltaError("INTERRUPTED", message);
+    }
     if (resource === undefined) {
       throw invalid(`call ${describe(id)} has left nothing behind`);
     }
@@ -478,10 +615,12 @@ export class Server {
     const hits: SearchResult[][] = batch
       ? db.searchBatch(queries, most, options)
       : [db.search(queries, most, options)];
-    if (first === undefined) {
-      this.#resources.set(id, { free: () => {}, sent: new Set() });
+    const name = first ?? id;
+    if (!this.#resources.has(name)) {
+      // Also if the first question was put to another database of the same storage.
+      this.#resources.set(name, { free: () => {}, sent: new Set() });
     }
-    const { sent = new Set() } = this.#resource(first ?? id);
+    const { sent = new Set() } = this.#resource(name);
     const { instance } = this.#back;
     const metadata = hits.map((list) =>
       list.map(({ id: vectorId }) => {
@@ -495,14 +634,44 @@ export class Server {
     return { hits, metadata, size };
   }
 
-  #close(): void {
+  #free(): void {
     for (const { free } of this.#resources.values()) {
       free();
     }
     this.#resources.clear();
+  }
+
+  #close(): void {
+    this.#free();
     this.#db.close();
     setTimeout(() => this.#closed?.()); // once that is answered
   }
+}
+
+/** What a server does with the storage of its database. */
+export type ServedStorage = Pick<Backing, "run" | "flush" | "checkpoint">;
+
+/** Whether the delta at a position has this id; one that was compacted away is taken for it, as it was stored. */
+function isAt(instance: Instance, ids: DeltaIds, position: number, deltaId: string): boolean {
+  try {
+    return new LogReader(instance, ids, position).read(position + 1)?.deltaId === deltaId;
+  } catch (error) {
+    return (error as DeltaError).code === "HISTORY_COMPACTED";
+  }
+}
+
+/** Goes over what a stream gives. */
+function pieces<T>(stream: ReadableStream<T>): AsyncIterator<unknown> {
+  const reader = stream.getReader();
+  const iterator = {
+    next: (): Promise<IteratorResult<unknown>> => reader.read() as Promise<IteratorResult<unknown>>,
+    async return(): Promise<IteratorResult<unknown>> {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
 }
 
 const NOT_YET = Promise.resolve(undefined);

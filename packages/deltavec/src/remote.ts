@@ -7,12 +7,8 @@ import type {
   DeltaChannelOptions,
 } from "./channel.ts";
 import type { DeltaVectorDB } from "./database.ts";
-import type {
-  DeltaDBOptions,
-  DeltaEventListener,
-  DeltaListenerOptions,
-  ResolvedDeltaDBOptions,
-} from "./types.ts";
+import type { DurableDeltaVectorDB, DurableOptions } from "./durable.ts";
+import type { DeltaEventListener, DeltaListenerOptions, ResolvedDeltaDBOptions } from "./types.ts";
 
 /** Members of `DeltaVectorDB` that need its memory at hand: there are none such behind a bridge. */
 export const LOCAL_ONLY = ["getVectorView", "getVectorPtr", "getMemory"] as const;
@@ -24,7 +20,7 @@ export interface WorkerLike {
 }
 
 /** What `DeltaVectorDB.connect` makes a database with, besides the database's own options. */
-export interface ConnectOptions extends DeltaDBOptions {
+export interface ConnectOptions extends DurableOptions {
   /**
    * The worker that the database is to live in: `true` for one of the package's own script, `deltavec/worker`; the URL of
    * that script, for bundlers that do not bring it along by themselves; or a worker that runs it, or makes one. The worker
@@ -39,6 +35,12 @@ export interface ConnectOptions extends DeltaDBOptions {
    * shared memory (see `detect`): in a page, cross-origin isolation. Default 0.
    */
   readers?: number;
+  /**
+   * Where the database keeps what it holds (docs/storage.md): `opfs://NAME`, `idb://NAME`, `file:PATH` or `memory:NAME`. The
+   * worker opens it. Without it the database is in memory, and ends with the worker, and options that are about storage are
+   * not looked at.
+   */
+  storage?: string;
   /** Gives up opening: `connect` rejects with its reason, and the workers are ended. Does nothing once the database is open. */
   signal?: AbortSignal | undefined;
 }
@@ -75,7 +77,7 @@ type Apart =
   | "removeEventListener";
 
 /** `DeltaVectorDB` behind a bridge: every answer comes later. */
-type BridgedDatabase = {
+export type BridgedDatabase = {
   [Key in keyof DeltaVectorDB as Key extends Apart ? never : Key]: DeltaVectorDB[Key] extends (
     ...args: infer Args
   ) => infer Result
@@ -149,4 +151,15 @@ export interface RemoteDeltaVectorDB extends BridgedDatabase {
 
   /** Closes the database at the end of an `await using` declaration. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * A database in a worker that keeps it in a storage, or in the tab that has the storage open: what
+ * {@link RemoteDeltaVectorDB} and `DurableDeltaVectorDB` have.
+ */
+export interface RemoteDurableDeltaVectorDB
+  extends DurableDeltaVectorDB,
+    Pick<RemoteDeltaVectorDB, "readers" | "channel" | "channelHandle"> {
+  /** As `RemoteDeltaVectorDB.with`. */
+  with(options: CallOptions): RemoteDurableDeltaVectorDB;
 }

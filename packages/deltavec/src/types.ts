@@ -119,6 +119,8 @@ export interface ImportResult {
   readonly index: "kept" | "rebuilt" | "damaged";
   /** Whether the history was taken: there was one, and this database keeps it. Else all histories begin here. */
   readonly history: boolean;
+  /** The replica under which the database issues deltas from now on: 12 hexadecimal digits. */
+  readonly replicaId: string;
 }
 
 /** What a compaction did. */

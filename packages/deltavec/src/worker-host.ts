@@ -1,5 +1,6 @@
 import { DeltaError, describe, invalid, quote } from "./errors.ts";
 import type { ConnectOptions, WorkerLike } from "./remote.ts";
+import type { Port } from "./remote-protocol.ts";
 
 /** What of Node is used where there is Node. */
 interface NodeProcess {
@@ -107,8 +108,11 @@ export function onDeath(worker: WorkerLike, listener: (death: Death) => void): v
  * Has a worker and the port to it keep a Node process alive, or not. The port alone does not do: it closes when the worker
  * ends, and the process would end before anybody was told.
  */
-export function keepAlive(on: boolean, worker: WorkerLike, port: MessagePort): void {
-  for (const each of [worker, port] as readonly Pick<AnyWorker, "ref" | "unref">[]) {
+export function keepAlive(on: boolean, worker: WorkerLike, port: Port): void {
+  for (const each of [worker, port] as readonly unknown[] as readonly Pick<
+    AnyWorker,
+    "ref" | "unref"
+  >[]) {
     on ? each.ref?.() : each.unref?.();
   }
 }

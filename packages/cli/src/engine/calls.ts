@@ -7,6 +7,9 @@ import { HistoryBench } from "../bench/history-operations.ts";
 import type { HistoryRequest, PresentRequest } from "../bench/history-protocol.ts";
 import { AdrBench } from "../bench/operations.ts";
 import type { OpenRequest, RunRequest } from "../bench/protocol.ts";
+import { measureStorage, prepareStorage } from "../bench/storage/bench.ts";
+import type { Places } from "../bench/storage/places.ts";
+import type { StorageRequest } from "../bench/storage/protocol.ts";
 import type { Source } from "../data/source.ts";
 import type { DemoRequest } from "../demo/events.ts";
 import { runDemo } from "../demo/script.ts";
@@ -20,6 +23,7 @@ export interface Platform {
   /** Compiles the WebAssembly module. */
   module(): Promise<WebAssembly.Module>;
   readonly threads: Threads;
+  readonly places: Places;
 }
 
 /** The calls that the engines in WebAssembly know; the same code in Node and in a browser. */
@@ -78,6 +82,18 @@ export class Calls {
         const { source, runtime, threads } = this.#platform;
         const figures = await measureBridge(source(request.data), request, threads, emit);
         return { runtime, figures };
+      }
+      case "storage": {
+        const request = params as StorageRequest;
+        const { source, runtime, places } = this.#platform;
+        const figures = await measureStorage(source(request.data), request, places, emit);
+        return { runtime, figures };
+      }
+      case "storage prepare": {
+        const request = params as StorageRequest;
+        const { source, places } = this.#platform;
+        await prepareStorage(source(request.data), request, places, emit);
+        return null;
       }
       default:
         throw new Error(`unknown call ${method}`);

@@ -152,6 +152,7 @@ async function bundle(): Promise<Scripts> {
   const result = await build({
     entryPoints: {
       main: fileURLToPath(new URL("page-main.ts", import.meta.url)),
+      disk: fileURLToPath(new URL("../bench/storage/disk.ts", import.meta.url)),
       soak: join(PACKAGE, "test/support/channel-consumer.ts"),
     },
     outdir: "/",

@@ -12,8 +12,8 @@ export const WASM_ENGINES: readonly EngineName[] = ["node", "chromium"];
  *
  * Every engine knows the calls `demo` ({@link DemoRequest}, reports {@link DemoEvent}s), `init`, `open`, `run` and
  * `memory` (see `bench/protocol.ts`), and `churn` (see `bench/churn/protocol.ts`); those in WebAssembly also
- * `history open`, `history run`, `history present` and `history bytes` (see `bench/history-protocol.ts`), and `bridge` (see
- * `bench/bridge/protocol.ts`).
+ * `history open`, `history run`, `history present` and `history bytes` (see `bench/history-protocol.ts`), `bridge` (see
+ * `bench/bridge/protocol.ts`) and `storage prepare`. All know `storage` (see `bench/storage/protocol.ts`), the JVM its part `open`.
  */
 export interface Engine {
   readonly name: EngineName;

@@ -1,13 +1,16 @@
 /** The Node engine: calls on standard input, replies on standard output, a line of JSON each. */
 
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
 import { registerHooks } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Transferable, Worker } from "node:worker_threads";
+import { DeltaVectorDB } from "deltavec";
 import { COUNTER, type Thread } from "../bench/bridge/threads.ts";
+import type { RawFile } from "../bench/storage/places.ts";
+import { measureStrict } from "../bench/storage/strict.ts";
 import { folder } from "../data/folder.ts";
 import { messageOf } from "../errors.ts";
 import { PACKAGE, WASM_FILE } from "../paths.ts";
@@ -39,7 +42,35 @@ const calls = new Calls({
         }),
       ),
   },
+  places: {
+    worker: true,
+    cpu: () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
+    url: databaseUrl,
+    open: (url, options) => DeltaVectorDB.open(url, options),
+    strict: async ({ data, n, rounds, folder: directory }) => {
+      await mkdir(directory, { recursive: true });
+      const url = databaseUrl(directory, "strict");
+      return await measureStrict(folder(data), n, rounds, url, () => raw(directory));
+    },
+  },
 });
+
+/** A file beside databases. */
+async function raw(directory: string): Promise<RawFile> {
+  const descriptor = openSync(join(directory, "raw"), "w");
+  return {
+    write: (at, bytes) => void writeSync(descriptor, bytes, 0, bytes.length, at),
+    flush: () => fdatasyncSync(descriptor),
+    close: () => closeSync(descriptor),
+  };
+}
+
+function databaseUrl(directory: string, name: string): string {
+  return `file:${join(directory, name)}`;
+}
 
 function thread(worker: Worker): Thread {
   return {

@@ -1,6 +1,8 @@
 /** The Chromium engine: what the page runs. */
+import { DeltaVectorDB, type DurableDeltaVectorDB } from "deltavec";
 import { COUNTER, type Thread } from "../bench/bridge/threads.ts";
-import type { Source } from "../data/source.ts";
+import type { StrictFigures } from "../bench/storage/protocol.ts";
+import { fetched } from "../data/fetched.ts";
 import { Calls } from "./calls.ts";
 
 declare global {
@@ -8,18 +10,6 @@ declare global {
   var deltavecEmit: (event: unknown) => Promise<void>;
   /** Called by it. */
   var deltavecCall: (method: string, params: object) => Promise<unknown>;
-}
-
-function fetched(url: string): Source {
-  return {
-    async read(name) {
-      const response = await fetch(`${url}/${name}`);
-      if (!response.ok) {
-        throw new Error(`cannot read the data file ${name}: ${await response.text()}`);
-      }
-      return await response.bytes();
-    },
-  };
 }
 
 function thread(script: string): Thread {
@@ -35,6 +25,9 @@ function thread(script: string): Thread {
   };
 }
 
+/** The package's worker script. */
+const worker = new URL("/worker.js", location.href);
+
 const module = async (): Promise<WebAssembly.Module> =>
   await WebAssembly.compileStreaming(fetch("deltavec.wasm"));
 
@@ -44,9 +37,32 @@ const calls = new Calls({
   source: fetched,
   module,
   threads: {
-    worker: new URL("/worker.js", location.href),
+    worker,
     soak: () => thread("/soak.js"),
     counter: () => thread(`data:text/javascript,${encodeURIComponent(COUNTER)}`),
+  },
+  places: {
+    worker,
+    cpu: () => 0,
+    url: (_, name) => `opfs://${name}`,
+    open: (storage, options) =>
+      DeltaVectorDB.connect({
+        ...options,
+        ...{ worker, storage },
+      }) as Promise<unknown> as Promise<DurableDeltaVectorDB>,
+    async strict(request) {
+      const disk = thread("/disk.js");
+      try {
+        disk.post(request, []);
+        const answer = (await disk.answer()) as { figures: StrictFigures } | { error: string };
+        if ("error" in answer) {
+          throw new Error(answer.error);
+        }
+        return answer.figures;
+      } finally {
+        disk.end();
+      }
+    },
   },
 });
 

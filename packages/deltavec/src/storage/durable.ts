@@ -1,4 +1,6 @@
 import { DeltaError } from "../errors.ts";
+import { HISTORY, INCREMENT, INDEX, MARK } from "../snapshot.ts";
+import { failure } from "./failure.ts";
 import {
   CLOSE,
   fileName,
@@ -27,12 +29,6 @@ const CHECKPOINT_SHARE = 0.25;
 /** Share of the base that increments may have together. */
 const INCREMENTS_SHARE = 0.5;
 
-/** Flags of {@link LoggedState.pieces}. */
-const INDEX = 1;
-const HISTORY = 2;
-const CHANGES = 4;
-const MARK = 8;
-
 /** How a log is kept. */
 export interface DurableSettings {
   /** Whether calls wait until what they changed is on disk. */
@@ -57,7 +53,11 @@ export type Settle = (
   before: OpenPayload | undefined,
   /** Whether it was closed the last time, so that the own replica may go on. */
   closed: boolean,
-) => OpenPayload;
+) => {
+  readonly open: OpenPayload;
+  /** Is brought to what is stored. */
+  readonly state: LoggedState;
+};
 
 /** Bytes that are not known to be on disk. */
 interface Unflushed {
@@ -89,7 +89,6 @@ export class DurableLog {
   readonly #state: LoggedState;
   readonly #settings: DurableSettings;
   readonly #id: Uint8Array;
-  readonly #open: OpenPayload;
   /** The file that is written, once it is open. */
   #file: StorageFile | undefined;
   /** Number of the first record of its segment. */
@@ -108,6 +107,8 @@ export class DurableLog {
   #work: Promise<unknown> = Promise.resolve();
   #importing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  /** Whether the call that failed within, if one did, was told so. */
+  #told = true;
   #logBytes: number;
   /** Files of the newest snapshot, base first, and their bytes. */
   #chain: readonly { readonly records: number; readonly bytes: number }[] = [];
@@ -120,7 +121,6 @@ export class DurableLog {
     settings: DurableSettings,
     start: {
       readonly id: Uint8Array;
-      readonly open: OpenPayload;
       readonly report: RecoveryReport;
       readonly segment: number;
       readonly end: number;
@@ -133,7 +133,6 @@ export class DurableLog {
     this.#state = state;
     this.#settings = settings;
     this.#id = start.id;
-    this.#open = start.open;
     this.report = start.report;
     this.#segment = start.segment;
     this.#end = start.end;
@@ -153,26 +152,25 @@ export class DurableLog {
   /**
    * Opens a database: recovers its state, or makes an empty one. The storage is left open if this fails.
    *
-   * @param state - is brought to what is stored
-   * @param settle - says with which options it goes on
+   * @param settle - says with which state and options it goes on
    * @throws DeltaError CORRUPT_DATA, UNSUPPORTED_VERSION, INVALID_ARGUMENT; what the storage throws
    */
   static async open(
     storage: Storage,
-    state: LoggedState,
     settings: DurableSettings,
     settle: Settle,
   ): Promise<DurableLog> {
     const found = await survey(storage);
     if (isNew(found)) {
-      return DurableLog.#make(storage, state, settings, settle, found);
+      return DurableLog.#make(storage, settings, settle, found);
     }
     const last = found.segments.at(-1)?.report;
     const before = openAt(found.segments, Number.POSITIVE_INFINITY);
     const closed = last?.lastKind === CLOSE && last.bad === undefined;
-    const open = settle(before && readOpen(before), closed);
+    const { open, state } = settle(before && readOpen(before), closed);
     const recovered = await replay(storage, found, state, settings.recover);
-    const { candidate, report, sequence } = recovered;
+    const { candidate, report, open: latest } = recovered;
+    const sequence = latest.replica === open.replica ? recovered.sequence : 0;
     const { chain, files } = candidate;
     state.open(open);
     const kept = await tidy(storage, found, candidate);
@@ -186,7 +184,6 @@ export class DurableLog {
     const damage = chain.damage;
     const log = new DurableLog(storage, state, settings, {
       id: found.id ?? newId(),
-      open,
       report: Object.freeze(
         damage === undefined
           ? report
@@ -216,7 +213,6 @@ export class DurableLog {
 
   static async #make(
     storage: Storage,
-    state: LoggedState,
     settings: DurableSettings,
     settle: Settle,
     found: Survey,
@@ -224,7 +220,7 @@ export class DurableLog {
     if (!settings.create) {
       throw new DeltaError("INVALID_ARGUMENT", `there is no database in ${storage.name}`);
     }
-    const open = settle(undefined, true);
+    const { open, state } = settle(undefined, true);
     state.open(open);
     let cutBytes = 0;
     for (const { name, report } of found.segments) {
@@ -233,7 +229,6 @@ export class DurableLog {
     }
     const log = new DurableLog(storage, state, settings, {
       id: newId(),
-      open,
       report: Object.freeze({
         snapshot: 0,
         records: 0,
@@ -262,21 +257,43 @@ export class DurableLog {
    * @returns what the call does; in strict mode once all that it changed is on disk, in relaxed mode at once, unless too much
    * waits to be written
    */
-  async run<T>(call: () => T): Promise<T> {
+  run<T>(call: () => T): Promise<Awaited<T>> {
+    // No async function: this is the way of each change, and one promise is enough for most.
+    const { number } = this.buffer;
+    let result: T;
+    try {
+      result = call();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return result instanceof Promise
+      ? result.then((value) => this.#whenSettled(number, value))
+      : this.#whenSettled(number, result as Awaited<T>);
+  }
+
+  #whenSettled<T>(before: number, result: T): Promise<T> {
+    const changed = this.buffer.number !== before || !this.#told;
+    const wait = changed ? this.settled() : undefined;
+    return wait === undefined ? Promise.resolve(result) : wait.then(() => result);
+  }
+
+  /**
+   * Returns what those wait for who have changed the state past {@link run}, as the result of that does; undefined if they
+   * wait for nothing.
+   */
+  settled(): Promise<void> | undefined {
     const { buffer } = this;
     const { number, failure } = buffer;
-    const result = call();
-    if (buffer.failure !== undefined && failure === undefined) {
-      throw buffer.failure;
+    if (failure !== undefined) {
+      const told = this.#told;
+      this.#told = true;
+      return told ? undefined : Promise.reject(failure);
     }
-    if (buffer.number !== number) {
-      const own = buffer.number;
-      await this.#importing;
-      if (this.#settings.strict || buffer.pending > MOST_BYTES) {
-        await this.#until(own);
-      }
+    const waits = this.#settings.strict || buffer.pending > MOST_BYTES;
+    if (this.#importing !== undefined) {
+      return this.#importing.then(() => (waits ? this.#until(number) : undefined));
     }
-    return result;
+    return waits && number > buffer.durable ? this.#until(number) : undefined;
   }
 
   /** Fulfilled once all that was recorded is on disk. */
@@ -329,7 +346,7 @@ export class DurableLog {
   }
 
   #noteOpen(): void {
-    this.buffer.note(OPEN, this.#settings.now(), writeOpen(this.#open));
+    this.buffer.note(OPEN, this.#settings.now(), writeOpen(this.#state.opened()));
   }
 
   #onPending(): void {
@@ -349,6 +366,7 @@ export class DurableLog {
     if (failure === undefined) {
       queueMicrotask(() => this.#kick());
     } else {
+      this.#told = false;
       this.#fail(failure);
     }
   }
@@ -404,9 +422,16 @@ export class DurableLog {
           this.#logBytes += bytes.length;
         }
         await this.#commit(flush || this.#end - this.#flushed >= UNFLUSHED_BYTES);
+        if (this.#unflushed.length === 0) {
+          buffer.release(); // not before: of what was taken the part of another segment may still have to be written
+        }
       } catch (error) {
         this.#fail(this.#refusal(error));
       }
+    }
+    if (buffer.pending === 0 && this.#unflushed.length === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
     }
     this.#pumping = undefined; // at once: whoever comes from here on needs another
     this.#checkpointIfLong();
@@ -428,7 +453,7 @@ export class DurableLog {
     this.#segment = segment;
     this.#end = 0;
     this.#flushed = 0;
-    const { dimensions } = this.#open.options;
+    const { dimensions } = this.#state.opened().options;
     this.#push(
       writeSegmentHeader({ first: segment, id: this.#id, dimensions: Number(dimensions) || 0 }),
       0,
@@ -473,7 +498,6 @@ export class DurableLog {
         (most, { last }) => Math.max(most, last),
         this.buffer.durable,
       );
-      this.buffer.release();
       const { durable } = this.buffer;
       while (this.#waiters.length > 0 && this.#waiters[0].number <= durable) {
         this.#waiters.shift()?.resolve();
@@ -514,6 +538,7 @@ export class DurableLog {
     const waiters = this.#waiters;
     this.#waiters = [];
     this.buffer.failure = failure;
+    clearTimeout(this.#timer);
     for (const { reject } of waiters) {
       reject(failure);
     }
@@ -524,13 +549,10 @@ export class DurableLog {
 
   /** Returns what is thrown from now on by all that would change something. */
   #refusal(cause: unknown): DeltaError {
-    const code = cause instanceof DeltaError ? cause.code : "STORAGE_FAILED";
-    const why = cause instanceof Error ? cause.message : String(cause);
-    return new DeltaError(
-      code,
-      `${this.#storage.name} cannot be written, so the database takes no more changes: ${why}`,
-      { cause },
-    );
+    const what = `${this.#storage.name} cannot be written, so the database takes no more changes`;
+    return cause instanceof DeltaError
+      ? new DeltaError(cause.code, `${what}: ${cause.message}`, { cause })
+      : failure(what, cause);
   }
 
   /** Runs what writes snapshots, one after the other. */
@@ -553,7 +575,7 @@ export class DurableLog {
       increments.reduce((sum, { bytes }) => sum + bytes, 0) <= INCREMENTS_SHARE * base.bytes;
     const increment = this.#marked && small;
     const pieces = this.#copy(
-      increment ? INDEX | HISTORY | CHANGES | MARK : INDEX | HISTORY | MARK,
+      increment ? INDEX | HISTORY | INCREMENT | MARK : INDEX | HISTORY | MARK,
     );
     buffer.changed = false;
     buffer.rotate();
@@ -584,6 +606,7 @@ export class DurableLog {
       pieces = this.#copy(INDEX | HISTORY | MARK);
     } catch (error) {
       this.#fail(this.#refusal(error));
+      this.#told = false;
       return;
     }
     const importing = this.#queue(async () => {
@@ -636,11 +659,7 @@ export class DurableLog {
         bytes = await writeSnapshot(storage, name, header, pieces);
       } catch (cause) {
         await storage.remove(name).catch(() => undefined); // gives its room back; opening would do so, too
-        throw cause instanceof DeltaError
-          ? cause
-          : new DeltaError("STORAGE_FAILED", `${storage.name}: ${name} cannot be written`, {
-              cause,
-            });
+        throw failure(`${storage.name}: ${name} cannot be written`, cause);
       }
     }
     this.#chain = [...(builtOn === undefined ? [] : this.#chain), { records, bytes }];
@@ -669,15 +688,13 @@ export class DurableLog {
 
 /** Whether there is no database, or one whose making was interrupted before it was there. */
 function isNew({ segments, snapshots, bad }: Survey): boolean {
-  if (snapshots.length > 0 || bad.length > 0) {
-    return false;
-  }
   return (
-    segments.length === 0 ||
-    (segments.length === 1 &&
-      segments[0].first === 1 &&
-      segments[0].report.last === undefined &&
-      segments[0].report.behind === undefined)
+    snapshots.length === 0 &&
+    bad.length === 0 &&
+    segments.every(({ first, report }) => {
+      const { header, last, behind } = report;
+      return last === undefined && behind === undefined && (header === undefined || first === 1);
+    })
   );
 }
 

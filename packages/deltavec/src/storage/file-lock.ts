@@ -40,7 +40,7 @@ export interface Contender {
  *
  * @param url - for messages
  * @param path - of the directory, or a `file:` URL less its scheme
- * @returns what gives it back; in words, who has it, if somebody has
+ * @returns what gives it back; in words, who has it, and what to do about that, if somebody has
  */
 export async function lockDirectory(url: string, path: string): Promise<Release | string> {
   const here = node();
@@ -62,7 +62,7 @@ export async function lockDirectory(url: string, path: string): Promise<Release 
     }
     if (typeof got === "object") {
       await release?.();
-      return `process ${got.pid} on ${got.host}`;
+      return `process ${got.pid} on ${got.host}; if that is certainly not so, remove the file LOCK in it`;
     }
     const unlock = got;
     let given: Promise<void> | undefined;

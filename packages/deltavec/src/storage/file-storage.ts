@@ -47,10 +47,7 @@ export class FileStorage implements Storage {
   ): Promise<FileStorage> {
     const release = lock ?? (await lockDirectory(url, path));
     if (typeof release === "string") {
-      throw new DeltaError(
-        "LOCKED",
-        `${url} is in use by ${release}; if that is certainly not so, remove the file LOCK in it`,
-      );
+      throw new DeltaError("LOCKED", `${url} is in use by ${release}`);
     }
     const directory = toPath(here, url, path);
     return new FileStorage(
@@ -76,18 +73,21 @@ export class FileStorage implements Storage {
     const { files, path } = shared.node;
     const at = path.join(shared.directory, file);
     try {
-      let handle: NodeFile;
-      try {
-        handle = await files.open(at, "r+");
-      } catch (error) {
+      const handle = await files.open(at, "r+").catch(async (error) => {
         if (codeOf(error) !== "ENOENT") {
           throw error;
         }
-        handle = await files.open(at, "wx+");
+        const made = await files.open(at, "wx+");
         shared.renamed = true;
+        return made;
+      });
+      try {
+        const { size } = await handle.stat();
+        return new NodeStorageFile(shared, file, handle, size);
+      } catch (error) {
+        await handle.close();
+        throw error;
       }
-      const { size } = await handle.stat();
-      return new NodeStorageFile(shared, file, handle, size);
     } catch (cause) {
       throw failure(`${this.name}: ${file} cannot be opened`, cause);
     }

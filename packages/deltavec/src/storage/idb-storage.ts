@@ -18,8 +18,8 @@ const CHUNK = 1 << 20;
 const SMALL = CHUNK / 4;
 /** Small chunks in a row from which on they are joined. */
 const MANY = 256;
-/** Bytes that wait to be written from which on they are. */
-const MOST_QUEUED = 8 << 20;
+/** Bytes of a file that wait from which on they are written. */
+const MOST_WAITING = 8 << 20;
 /** Chunks that are read at a time. */
 const AT_A_TIME = 16;
 
@@ -39,15 +39,14 @@ type Mode = "readonly" | "readwrite";
 type Transaction<M extends Mode> = IDBPTransaction<Tables, Name[], M>;
 type Chunks<M extends Mode> = IDBPObjectStore<Tables, Name[], "chunks", M>;
 
-/** What waits to be written. Done twice, it does the same as once. */
+/** What waits to be done to a file. Done twice, all of it does the same as once. */
 type Operation =
-  | { readonly kind: "create" | "remove"; readonly file: string }
-  | { readonly kind: "truncate"; readonly file: string; readonly size: number }
+  | { readonly kind: "create" }
+  | { readonly kind: "truncate"; readonly size: number }
   | Write;
 
 interface Write {
   readonly kind: "write";
-  readonly file: string;
   readonly at: number;
   readonly parts: Bytes[];
   bytes: number;
@@ -55,8 +54,16 @@ interface Write {
 
 /** What is known of a file. */
 interface Known {
-  /** Its size with what is queued. */
+  readonly file: string;
+  /** Its size with what waits. */
   size: number;
+  waiting: Operation[];
+  /** Bytes of the writes that wait. */
+  bytes: number;
+  /** The writing that waits for its turn. */
+  next: { strict: boolean; readonly done: Promise<void> } | undefined;
+  /** Whether something was written that may not be on disk. */
+  unsure: boolean;
   /** Small chunks at its end, since this was opened. */
   loose: number;
   /** Where the first of them begins. */
@@ -67,8 +74,8 @@ interface Known {
 }
 
 /**
- * A storage in IndexedDB: `idb://`. Files are rows of chunks. Writes wait in memory until one of the files is flushed: then all of
- * them are written in one transaction, in their order, whole or not at all.
+ * A storage in IndexedDB: `idb://`. Files are rows of chunks. What is done to a file waits in memory until it is flushed: then all
+ * of it is written in one transaction, in its order, whole or not at all.
  *
  * Each transaction checks that this is still the one that opened the database last: should two have it open (where there are no
  * Web Locks), the second to come writes, and the first gets LOCKED.
@@ -82,13 +89,6 @@ export class IdbStorage implements Storage {
   readonly #files = new Map<string, Known>();
   #connection: Promise<IDBPDatabase<Tables>> | undefined;
   #owns = false;
-  #queue: Operation[] = [];
-  #queued = 0;
-  /** The writing that waits for its turn. */
-  #next: { strict: boolean; readonly done: Promise<void> } | undefined;
-  /** Whether something was written that may not be on disk. */
-  #unsure = false;
-
   private constructor(url: string, name: string, release: Release) {
     this.name = url;
     this.#database = `deltavec:${name}`;
@@ -128,94 +128,93 @@ export class IdbStorage implements Storage {
   async open(file: string): Promise<StorageFile> {
     let known = this.#files.get(file);
     if (known === undefined) {
-      known = newFile(0);
+      known = newFile(file, 0);
+      known.waiting.push({ kind: "create" });
       this.#files.set(file, known);
-      this.#queue.push({ kind: "create", file });
     }
-    return new IdbFile(this, file, known);
+    return new IdbFile(this, known);
   }
 
   async remove(file: string): Promise<void> {
-    if (this.#files.delete(file)) {
-      this.#queue.push({ kind: "remove", file });
-      await this.flush(false);
+    // What waits goes with it: if there was no room for it, there is for removing it.
+    const known = this.#files.get(file);
+    if (known !== undefined) {
+      this.#files.delete(file);
+      try {
+        await this.#turns.run(() =>
+          this.#transact("readwrite", false, `${file} cannot be removed`, async (transaction) => {
+            started(transaction.objectStore("files").delete(file));
+            started(transaction.objectStore("chunks").delete(fileRange(file, 0)));
+          }),
+        );
+      } catch (error) {
+        this.#files.set(file, known);
+        throw error;
+      }
     }
   }
 
   async close(): Promise<void> {
-    try {
-      await this.flush(false);
-      await this.#turns.run(() => undefined);
-    } finally {
-      this.#disconnect();
-      await this.#release();
+    const flushed = await Promise.allSettled(
+      [...this.#files.values()].map((known) => this.flush(known, false)),
+    );
+    await this.#turns.run(() => this.#disconnect());
+    await this.#release();
+    for (const result of flushed) {
+      if (result.status === "rejected") {
+        throw result.reason;
+      }
     }
   }
 
-  /** @internal Puts a write to the others. Writes what waits if that is much. */
-  async write(file: string, known: Known, at: number, bytes: Uint8Array): Promise<void> {
-    requireNoGap(`${this.name}: ${file}`, known.size, at);
+  /** @internal Puts a write to what waits; does it all if that is much. */
+  async write(known: Known, at: number, bytes: Uint8Array): Promise<void> {
+    requireNoGap(`${this.name}: ${known.file}`, known.size, at);
     for (let from = 0; from < bytes.length; ) {
-      const last = this.#queue.at(-1);
+      const last = known.waiting.at(-1);
       const joins =
-        last?.kind === "write" &&
-        last.file === file &&
-        last.at + last.bytes === at + from &&
-        last.bytes < CHUNK;
+        last?.kind === "write" && last.at + last.bytes === at + from && last.bytes < CHUNK;
       const room = joins ? CHUNK - last.bytes : CHUNK;
       const part = bytes.slice(from, from + room) as Bytes;
       if (joins) {
         last.parts.push(part);
         last.bytes += part.length;
       } else {
-        this.#queue.push({
-          kind: "write",
-          file,
-          at: at + from,
-          parts: [part],
-          bytes: part.length,
-        });
+        known.waiting.push({ kind: "write", at: at + from, parts: [part], bytes: part.length });
       }
       from += part.length;
     }
-    this.#queued += bytes.length;
+    known.bytes += bytes.length;
     known.size = Math.max(known.size, at + bytes.length);
-    if (this.#queued >= MOST_QUEUED) {
-      await this.flush(false);
+    if (known.bytes >= MOST_WAITING) {
+      await this.flush(known, false);
     }
   }
 
-  /** @internal */
-  truncate(file: string, known: Known, size: number): void {
-    if (size < known.size) {
-      known.size = size;
-      this.#queue.push({ kind: "truncate", file, size });
-    }
-  }
-
-  /** @internal Writes all that waits. What comes while another writing runs is written in one go after it. */
-  flush(strict: boolean): Promise<void> {
-    if (this.#next === undefined) {
+  /** @internal Does all that waits. What comes while that runs is done in one go after it. */
+  flush(known: Known, strict: boolean): Promise<void> {
+    if (known.next === undefined) {
       const done = this.#turns.run(() => {
-        const wanted = this.#next?.strict ?? strict;
-        this.#next = undefined;
-        return this.#writeQueue(wanted);
+        const wanted = known.next?.strict ?? strict;
+        known.next = undefined;
+        return this.#perform(known, wanted);
       });
-      this.#next = { strict, done };
+      known.next = { strict, done };
     }
-    this.#next.strict ||= strict;
-    return this.#next.done;
+    known.next.strict ||= strict;
+    return known.next.done;
   }
 
   /** @internal */
-  async read(file: string, known: Known, at: number, target: Uint8Array): Promise<number> {
-    if (this.#queue.some((operation) => operation.file === file)) {
-      await this.flush(false);
+  async read(known: Known, at: number, target: Uint8Array): Promise<number> {
+    if (known.waiting.length > 0) {
+      await this.flush(known, false);
     }
-    return this.#turns.run(() => this.#read(file, known, at, target));
+    return this.#turns.run(() => this.#read(known, at, target));
   }
 
-  async #read(file: string, known: Known, at: number, target: Uint8Array): Promise<number> {
+  async #read(known: Known, at: number, target: Uint8Array): Promise<number> {
+    const { file } = known;
     const end = Math.min(at + target.length, known.size);
     let next = at;
     const take = (position: number, bytes: Bytes): void => {
@@ -264,7 +263,8 @@ export class IdbStorage implements Storage {
   }
 
   /** @internal Joins small chunks of a file from a position on. They stay what they are if that fails. */
-  async compact(file: string, known: Known, from: number): Promise<void> {
+  async compact(known: Known, from: number): Promise<void> {
+    const { file } = known;
     known.loose = 0;
     known.looseBytes = 0;
     const join = async (transaction: Transaction<"readwrite">): Promise<void> => {
@@ -302,62 +302,49 @@ export class IdbStorage implements Storage {
     );
     this.#owns = true;
     for (const [i, file] of keys.entries()) {
-      this.#files.set(file, newFile(sizes[i]!));
+      this.#files.set(file, newFile(file, sizes[i]!));
     }
   }
 
-  async #writeQueue(strict: boolean): Promise<void> {
-    const queue = needed(this.#queue);
-    const queued = this.#queued;
-    if (queue.length === 0 && !(strict && this.#unsure)) {
+  async #perform(known: Known, strict: boolean): Promise<void> {
+    const { file, waiting, bytes } = known;
+    if (waiting.length === 0 && !(strict && known.unsure)) {
       return;
     }
-    this.#queue = [];
-    this.#queued = 0;
+    known.waiting = [];
+    known.bytes = 0;
     try {
-      await this.#transact("readwrite", strict, "it cannot be written", async (transaction) => {
-        // Also where nothing else is to be written, so that there is something to make sure of: it takes what was before along.
+      await this.#transact("readwrite", strict, `${file} cannot be written`, (transaction) => {
+        // Also where nothing waits, so that there is something to make sure of: it takes what was before along.
         started(transaction.objectStore("state").put(this.#owner, "owner"));
-        await perform(queue, transaction);
+        return perform(file, waiting, transaction);
       });
     } catch (error) {
-      // Nothing of it was written; all of it waits on, before what came since.
-      this.#queue = [...queue, ...this.#queue];
-      this.#queued += queued;
+      // Nothing of it was done; all of it waits on, before what came since.
+      known.waiting = [...waiting, ...known.waiting];
+      known.bytes += bytes;
       throw error;
     }
-    this.#unsure = !strict;
-    for (const operation of queue) {
-      this.#note(operation);
+    known.unsure = !strict;
+    known.last = undefined;
+    for (const operation of waiting) {
+      this.#note(known, operation);
     }
   }
 
   /** Keeps count of small chunks, after an operation was done. */
-  #note(operation: Operation): void {
-    const { file } = operation;
-    const known = this.#files.get(file);
-    if (known === undefined) {
-      return;
-    }
-    known.last = undefined;
-    if (operation.kind === "truncate") {
-      if (operation.size <= known.looseFrom) {
-        known.loose = 0;
-        known.looseBytes = 0;
-      }
+  #note(known: Known, operation: Operation): void {
+    if (operation.kind === "truncate" ? operation.size <= known.looseFrom : isLarge(operation)) {
+      known.loose = 0;
+      known.looseBytes = 0;
     } else if (operation.kind === "write") {
-      if (operation.bytes >= SMALL) {
-        known.loose = 0;
-        known.looseBytes = 0;
-        return;
-      }
       if (known.loose === 0) {
         known.looseFrom = operation.at;
       }
       known.loose++;
       known.looseBytes += operation.bytes;
       if (known.loose >= MANY || (known.loose > 1 && known.looseBytes >= CHUNK)) {
-        void this.compact(file, known, known.looseFrom);
+        void this.compact(known, known.looseFrom);
       }
     }
   }
@@ -467,14 +454,12 @@ export class IdbStorage implements Storage {
 /** A file of an {@link IdbStorage}. */
 class IdbFile implements StorageFile {
   readonly #storage: IdbStorage;
-  readonly #file: string;
   readonly #known: Known;
   #cut = false;
   #closed = false;
 
-  constructor(storage: IdbStorage, file: string, known: Known) {
+  constructor(storage: IdbStorage, known: Known) {
     this.#storage = storage;
-    this.#file = file;
     this.#known = known;
   }
 
@@ -483,20 +468,28 @@ class IdbFile implements StorageFile {
   }
 
   read(at: number, target: Uint8Array): Promise<number> {
-    return this.#storage.read(this.#file, this.#known, at, target);
+    return this.#storage.read(this.#known, at, target);
   }
 
   write(at: number, bytes: Uint8Array): Promise<void> {
-    return this.#storage.write(this.#file, this.#known, at, bytes);
+    return this.#storage.write(this.#known, at, bytes);
   }
 
   async truncate(size: number): Promise<void> {
-    this.#storage.truncate(this.#file, this.#known, size);
-    this.#cut = true;
+    const known = this.#known;
+    if (size < known.size) {
+      known.size = size;
+      known.waiting = [...upTo(size, known.waiting), { kind: "truncate", size }];
+      known.bytes = known.waiting.reduce(
+        (sum, each) => sum + ("bytes" in each ? each.bytes : 0),
+        0,
+      );
+      this.#cut = true;
+    }
   }
 
   flush(strict: boolean): Promise<void> {
-    return this.#storage.flush(strict);
+    return this.#storage.flush(this.#known, strict);
   }
 
   async close(): Promise<void> {
@@ -504,49 +497,45 @@ class IdbFile implements StorageFile {
       return;
     }
     this.#closed = true;
-    await this.#storage.flush(false);
+    await this.#storage.flush(this.#known, false);
     this.#known.last = undefined;
     if (this.#cut || this.#known.loose > 1) {
       // What is cut may have been written by somebody who ended before joining it.
-      await this.#storage.compact(this.#file, this.#known, 0);
+      await this.#storage.compact(this.#known, 0);
     }
   }
 }
 
-function newFile(size: number): Known {
-  return { size, loose: 0, looseFrom: 0, looseBytes: 0, last: undefined };
+function newFile(file: string, size: number): Known {
+  return {
+    file,
+    size,
+    waiting: [],
+    bytes: 0,
+    next: undefined,
+    unsure: false,
+    loose: 0,
+    looseFrom: 0,
+    looseBytes: 0,
+    last: undefined,
+  };
 }
 
-/**
- * Leaves out what later operations undo. After what could not be written for want of room was removed, the removing must not
- * fail for want of room.
- */
-function needed(queue: readonly Operation[]): Operation[] {
-  const removed = new Set<string>();
-  const limits = new Map<string, number>();
-  const kept: Operation[] = [];
-  for (const operation of queue.toReversed()) {
-    const { kind, file } = operation;
-    if (removed.has(file)) {
-      continue;
+function isLarge(operation: Operation): boolean {
+  return operation.kind === "write" && operation.bytes >= SMALL;
+}
+
+/** Leaves out what a cut undoes: if there was no room for it, there is for the cut. */
+function upTo(size: number, waiting: readonly Operation[]): Operation[] {
+  return waiting.flatMap((operation) => {
+    if (operation.kind !== "write" || operation.at + operation.bytes <= size) {
+      return [operation];
     }
-    if (kind === "remove") {
-      removed.add(file);
-    } else if (kind === "truncate") {
-      limits.set(file, Math.min(limits.get(file) ?? operation.size, operation.size));
-    } else if (kind === "write") {
-      const { at, bytes, parts } = operation;
-      const left = (limits.get(file) ?? Number.POSITIVE_INFINITY) - at;
-      if (left < bytes) {
-        if (left > 0) {
-          kept.push({ kind, file, at, parts: [joined(parts).slice(0, left)], bytes: left });
-        }
-        continue;
-      }
-    }
-    kept.push(operation);
-  }
-  return kept.reverse();
+    const { at, parts } = operation;
+    return at >= size
+      ? []
+      : [{ kind: "write", at, parts: [joined(parts).slice(0, size - at)], bytes: size - at }];
+  });
 }
 
 /** All chunks of a file that begin at a position or behind it. */
@@ -556,43 +545,30 @@ function fileRange(file: string, from: number): IDBKeyRange {
 
 /** Does operations in their order. */
 async function perform(
-  queue: readonly Operation[],
+  file: string,
+  waiting: readonly Operation[],
   transaction: Transaction<"readwrite">,
 ): Promise<void> {
   const files = transaction.objectStore("files");
   const chunks = transaction.objectStore("chunks");
-  const sizes = new Map<string, number>();
-  for (const operation of queue) {
-    const { kind, file } = operation;
-    const size = sizes.get(file) ?? (await files.get(file)) ?? 0;
-    switch (kind) {
-      case "create":
-        sizes.set(file, size);
-        break;
-      case "write":
-        await write(chunks, operation, size);
-        sizes.set(file, Math.max(size, operation.at + operation.bytes));
-        break;
-      case "truncate":
-        await cut(chunks, file, operation.size);
-        sizes.set(file, Math.min(size, operation.size));
-        break;
-      case "remove":
-        started(files.delete(file));
-        started(chunks.delete(fileRange(file, 0)));
-        sizes.delete(file);
-        break;
+  let size = (await files.get(file)) ?? 0;
+  for (const operation of waiting) {
+    if (operation.kind === "write") {
+      await write(chunks, file, operation, size);
+      size = Math.max(size, operation.at + operation.bytes);
+    } else if (operation.kind === "truncate") {
+      await cut(chunks, file, operation.size);
+      size = Math.min(size, operation.size);
     }
   }
-  for (const [file, size] of sizes) {
-    started(files.put(size, file));
-  }
+  started(files.put(size, file));
 }
 
 /** Writes into the chunks that there are, and the rest as a new one. */
 async function write(
   chunks: Chunks<"readwrite">,
-  { file, at, parts }: Write,
+  file: string,
+  { at, parts }: Write,
   size: number,
 ): Promise<void> {
   const bytes = parts.length === 1 ? parts[0]! : joined(parts);
@@ -618,10 +594,12 @@ async function write(
 
 /** Removes all bytes from a position on. */
 async function cut(chunks: Chunks<"readwrite">, file: string, size: number): Promise<void> {
-  const before = IDBKeyRange.bound([file, 0], [file, size], false, true);
-  const cursor = await chunks.openCursor(before, "prev");
-  if (cursor !== null && cursor.key[1] + cursor.value.length > size) {
-    started(chunks.put(cursor.value.slice(0, size - cursor.key[1]), cursor.key));
+  if (size > 0) {
+    const before = IDBKeyRange.bound([file, 0], [file, size], false, true);
+    const cursor = await chunks.openCursor(before, "prev");
+    if (cursor !== null && cursor.key[1] + cursor.value.length > size) {
+      started(chunks.put(cursor.value.slice(0, size - cursor.key[1]), cursor.key));
+    }
   }
   started(chunks.delete(fileRange(file, size)));
 }

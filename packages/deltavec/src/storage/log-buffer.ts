@@ -156,8 +156,8 @@ export class LogBuffer implements Recorder {
     }
   }
 
-  imported(sequence: number): void {
-    this.sequence = sequence;
+  imported(): void {
+    this.sequence = 0;
     this.#events.onImported();
   }
 

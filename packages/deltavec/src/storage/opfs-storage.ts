@@ -211,7 +211,14 @@ export class OpfsStorage implements Storage {
     const open = this.#open.get(file);
     if (open !== undefined) {
       if (open.unsure) {
-        open.handle.flush();
+        try {
+          open.handle.flush();
+        } catch (error) {
+          // Through a stale handle nothing is flushed; the file's next one flushes what was written by this one, too.
+          if (nameOf(error) !== "InvalidStateError") {
+            throw error;
+          }
+        }
       }
       this.#drop(file);
     }

@@ -43,6 +43,9 @@ export interface LoggedState {
    */
   open(payload: OpenPayload): void;
 
+  /** Options and own replica as they are now: something else may have become the state by an import. */
+  opened(): OpenPayload;
+
   /** Begins to read a snapshot. */
   begin(): SnapshotImport;
 
@@ -79,7 +82,7 @@ export interface LostData {
 export interface RecoveryReport {
   /** How many records the snapshot contains that it began with; 0: there was none. */
   readonly snapshot: number;
-  /** How many records of the log were done again. */
+  /** How many changes of the log were done again: calls, each of which may have brought many deltas. */
   readonly records: number;
   /** Bytes at the end of the log that held no whole record: what was being written as the power went. */
   readonly cutBytes: number;
@@ -169,8 +172,13 @@ async function tryCandidate(
       for (const file of files) {
         name = file.name;
         await withFile(storage, name, async (source) => {
+          let empty = true;
           for await (const part of readStream(source)) {
             importing.feed(part);
+            empty = false;
+          }
+          if (empty) {
+            throw corrupt("there is nothing behind its header");
           }
         });
       }
@@ -187,13 +195,13 @@ async function tryCandidate(
         if (record.number <= records) {
           continue;
         }
-        count++;
         if (record.kind === OPEN) {
           open = readOpen(record);
           state.open(open);
           sequence = record.sequence;
         } else if (record.kind !== CLOSE) {
           sequence = again(storage, segment, record, state) || sequence;
+          count++;
         }
       }
     });
@@ -262,6 +270,8 @@ export async function tidy(
   }
   const others = found.segments.filter((segment) => !used.has(segment.name));
   const behind = others.filter((segment) => segment.first > first);
+  const remove = (name: string): Promise<void> =>
+    damage === undefined ? storage.remove(name) : discard(storage, name);
   if (damage !== undefined) {
     if (lastUsed !== undefined && lastUsed.report.size > lastUsed.report.end) {
       kept.push(await keepAside(storage, lastUsed.name, lastUsed.report.end, chain.last));
@@ -276,17 +286,27 @@ export async function tidy(
     }
   }
   for (const { name } of behind.reverse()) {
-    await storage.remove(name);
+    await remove(name);
   }
-  if (lastUsed !== undefined && lastUsed.report.size > lastUsed.report.end) {
+  if (lastUsed?.report.bad !== undefined) {
     await cut(storage, lastUsed);
   }
-  for (const { name } of [...others, ...found.snapshots, ...found.bad]) {
+  const before = others.filter((segment) => !behind.includes(segment));
+  for (const { name } of [...before, ...found.snapshots, ...found.bad]) {
     if (!used.has(name)) {
-      await storage.remove(name);
+      await remove(name);
     }
   }
   return kept;
+}
+
+/** Removes a file so that it comes to nothing even where the power goes and its name is there again. */
+async function discard(storage: Storage, name: string): Promise<void> {
+  await withFile(storage, name, async (file) => {
+    await file.truncate(0);
+    await file.flush(true);
+  });
+  await storage.remove(name);
 }
 
 /** Cuts off what holds no record. A segment without a good header goes as a whole. */

@@ -176,9 +176,19 @@ export function candidates({ segments, snapshots }: Survey): Candidate[] {
   return found;
 }
 
+/** Whether a segment was ever written: one is made before its header is on disk. */
+function isUseful({ report }: Segment): boolean {
+  return report.header !== undefined || report.behind !== undefined;
+}
+
 /** Follows the log behind so many records. */
-function chainFrom(all: readonly Segment[], records: number): Chain {
-  const start = all.findLastIndex(({ first }) => first <= records + 1);
+function chainFrom(found: readonly Segment[], records: number): Chain {
+  const all = found.filter(isUseful);
+  // Behind an import the next segment may not be there yet: the options are in the one before, then.
+  const good = all.findLastIndex(
+    ({ first, report }) => first <= records + 1 && report.opens.length > 0,
+  );
+  const start = good < 0 ? all.findLastIndex(({ first }) => first <= records + 1) : good;
   const none = { segments: [], last: records, sequence: 0, closed: false, cutBytes: 0 };
   if (start < 0) {
     return { ...none, damage: missing(records + 1, records, 0) };
@@ -187,7 +197,7 @@ function chainFrom(all: readonly Segment[], records: number): Chain {
   let last = all[start].first - 1;
   let sequence = 0;
   let closed = false;
-  let cutBytes = 0;
+  let cutBytes = found.reduce((sum, one) => (isUseful(one) ? sum : sum + one.report.size), 0);
   let damage: Damage | undefined;
   for (const segment of all.slice(start)) {
     const { name, first, report } = segment;
@@ -208,8 +218,8 @@ function chainFrom(all: readonly Segment[], records: number): Chain {
         damage = { file: name, offset, why, last, sequence };
         break;
       }
-      cutBytes = report.size - report.end;
-      closed &&= cutBytes === 0;
+      cutBytes += report.size - report.end;
+      closed &&= report.size === report.end;
     }
   }
   if (damage === undefined && last < records) {

@@ -7,8 +7,10 @@ import type {
   DeltaEventListener,
   DeltaListenerOptions,
   DeltaStats,
+  ExportOptions,
   FeedOptions,
   FollowOptions,
+  ImportResult,
   IndexReport,
   MergeResult,
   RepairOptions,
@@ -53,6 +55,13 @@ export interface Face {
   deltasSince(cursor?: Uint8Array): Awaitable<Uint8Array>;
   compact(options?: CompactOptions): Awaitable<CompactionStats>;
   rollbackTo(id: string, deltaId: string): Awaitable<string[]>;
+  export(options?: ExportOptions): Awaitable<Uint8Array>;
+  import(data: Uint8Array): Awaitable<ImportResult>;
+  exportStream(options?: ExportOptions): Awaitable<ReadableStream<Uint8Array>>;
+  importStream(
+    stream: ReadableStream<Uint8Array>,
+    options?: { signal?: AbortSignal },
+  ): Awaitable<ImportResult>;
   close(): Awaitable<void>;
   /** Only where the face is beside the database. */
   getVectorView?(id: string): Float32Array | null;

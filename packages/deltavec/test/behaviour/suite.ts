@@ -1,6 +1,7 @@
 import { atOnce } from "./at-once.ts";
 import { badInput } from "./bad-input.ts";
 import { copies } from "./copies.ts";
+import { exports } from "./exports.ts";
 import type { Bench, Face, Harness, Open } from "./face.ts";
 import { feeds } from "./feeds.ts";
 import { filters } from "./filters.ts";
@@ -82,6 +83,7 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
   lifecycle(bench, options.scarce ?? false);
   history(bench);
   replicas(bench);
+  exports(bench);
   model(bench, runs);
   historyModel(bench, runs);
   indexModel(bench, runs);

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
 import { type BrowserContext, chromium } from "playwright-core";
 import { PACKAGE } from "./process.ts";
@@ -73,19 +74,21 @@ const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/goog
 /** A headless Chromium with a profile of its own: `CHROMIUM`, else where it usually is. */
 export class Browser implements AsyncDisposable {
   readonly context: BrowserContext;
-  readonly #profile: string;
+  /** The profile's folder, if it goes with the browser. */
+  readonly #own: string | undefined;
 
-  private constructor(context: BrowserContext, profile: string) {
+  private constructor(context: BrowserContext, own: string | undefined) {
     this.context = context;
-    this.#profile = profile;
+    this.#own = own;
   }
 
-  static async launch(): Promise<Browser> {
+  /** Starts it; on a folder that outlives it, if one is given. */
+  static async launch(folder?: string): Promise<Browser> {
     const { CHROMIUM = PLACES.find((place) => existsSync(place)) } = process.env;
     if (CHROMIUM === undefined) {
       throw new Error("Chromium was not found; name its program in the variable CHROMIUM");
     }
-    const profile = await mkdtemp(join(tmpdir(), "deltavec-"));
+    const profile = folder ?? (await mkdtemp(join(tmpdir(), "deltavec-")));
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: CHROMIUM,
       headless: true,
@@ -100,11 +103,39 @@ export class Browser implements AsyncDisposable {
         "--disable-sync",
       ],
     });
-    return new Browser(context, profile);
+    return new Browser(context, folder === undefined ? profile : undefined);
+  }
+
+  /** Kills it, or all processes that run pages, from outside. Resolved once it has seen that they are dead. */
+  async kill(type: "browser" | "renderer"): Promise<void> {
+    const session = await this.context.browser()?.newBrowserCDPSession();
+    if (session === undefined) {
+      throw new Error("the browser does not tell its processes");
+    }
+    const running = async (): Promise<number[]> => {
+      const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+      return processInfo.filter((each) => each.type === type).map(({ id }) => id);
+    };
+    const doomed = await running();
+    const closed = type === "browser" ? this.context.waitForEvent("close") : undefined;
+    for (const id of doomed) {
+      process.kill(id, "SIGKILL");
+    }
+    if (closed !== undefined) {
+      await closed;
+      return;
+    }
+    // A process that waited for a page would be given the next one, dead as it is.
+    while ((await running()).some((id) => doomed.includes(id))) {
+      await sleep(5);
+    }
+    await session.detach();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.context.close();
-    await rm(this.#profile, { recursive: true, force: true });
+    if (this.#own !== undefined) {
+      await rm(this.#own, { recursive: true, force: true });
+    }
   }
 }

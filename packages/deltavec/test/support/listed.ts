@@ -9,11 +9,14 @@ export interface TestPage {
   load(): Promise<string[]>;
   /** Runs a test; returns what it failed with. */
   run(name: string): Promise<string | undefined>;
+  /** Databases that were opened since it was loaded. */
+  opened(): number;
 }
 
 /** Lists the tests of the suite through a door. */
 export function listed(door: Door, options: SuiteOptions): TestPage {
   const tests = new Map<string, () => Promise<void>>();
+  let opened = 0;
   behaviourSuite(
     {
       test(name, body) {
@@ -23,7 +26,10 @@ export function listed(door: Door, options: SuiteOptions): TestPage {
         tests.set(name, body);
       },
     },
-    door.open,
+    (given) => {
+      opened++;
+      return door.open(given);
+    },
     { ...door.options, ...options },
   );
   return {
@@ -39,5 +45,6 @@ export function listed(door: Door, options: SuiteOptions): TestPage {
         return error instanceof Error ? `${error.stack}\n${error.cause ?? ""}` : String(error);
       }
     },
+    opened: () => opened,
   };
 }

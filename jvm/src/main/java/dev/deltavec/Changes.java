@@ -3,7 +3,6 @@ package dev.deltavec;
 import dev.deltavec.core.Database;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.delta.DeltaId;
-import dev.deltavec.jvm.SegmentMemory;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,31 +14,27 @@ final class Changes {
   private static final int APPLIED_SEQUENCE = 8;
 
   private final Store store;
-  private final SegmentMemory memory;
-  private final Database database;
-  private final FrameWriter writer;
   private final Following following;
 
   Changes(Store store, Following following) {
     this.store = store;
     this.following = following;
-    memory = store.memory();
-    database = store.database();
-    writer = store.writer();
   }
 
   /** Applies one delta and returns its id. */
   String apply(VectorDelta delta) {
     long now = store.now();
+    FrameWriter writer = store.writer();
     writer.check(delta, -1);
     int frame = store.reserve(FrameWriter.mostBytes(delta));
     int end = writer.write(frame, delta, -1);
     try {
-      database.apply(frame, end - frame, 1, now);
+      store.database().apply(frame, end - frame, 1, now);
     } catch (DeltaException e) {
       throw new DeltaException(e.code(), e.getMessage()); // a single delta has no index
     }
-    int record = database.output();
+    store.recorder().applied(frame, end - frame, 1, now);
+    int record = store.database().output();
     String id = id(record);
     long first = following.took(1);
     if (following.active()) {
@@ -51,6 +46,7 @@ final class Changes {
   /** Applies deltas, all or none, and returns their ids. */
   List<String> apply(VectorDelta[] batch) {
     long now = store.now();
+    FrameWriter writer = store.writer();
     long most = 0;
     for (int i = 0; i < batch.length; i++) {
       writer.check(batch[i], i);
@@ -64,7 +60,8 @@ final class Changes {
     for (int i = 0; i < batch.length; i++) {
       end = writer.write(end, batch[i], i);
     }
-    database.apply(start, end - start, batch.length, now);
+    store.database().apply(start, end - start, batch.length, now);
+    store.recorder().applied(start, end - start, batch.length, now);
     return applied(batch);
   }
 
@@ -72,7 +69,7 @@ final class Changes {
   private List<String> applied(VectorDelta[] batch) {
     String[] ids = new String[batch.length];
     List<DeltaEvent> news = following.active() ? new ArrayList<>(batch.length) : List.of();
-    int record = database.output();
+    int record = store.database().output();
     long first = following.took(batch.length);
     for (int i = 0; i < batch.length; i++, record += Database.APPLIED_BYTES) {
       ids[i] = id(record);
@@ -91,20 +88,21 @@ final class Changes {
     DeltaId to = DeltaId.parse(deltaId);
     long now = store.now();
     int bytes = store.putId(id);
-    if (database.rollBackTo(store.input(), bytes, to.time(), to.sequence(), to.replica(), now)
-        == 0) {
+    byte[] change = ChangeRecords.rollback(store.bytes(store.input(), bytes), to);
+    if (ChangeRecords.rollBack(store.database(), store.input(), bytes, to, now) == 0) {
       return List.of();
     }
-    String issued = id(database.output());
+    store.recorder().rolledBack(change, now);
+    String issued = id(store.database().output());
     following.tookLogged(1);
     return List.of(issued);
   }
 
   private String id(int record) {
     return DeltaId.format(
-        memory.getLong(record),
-        memory.getInt(record + APPLIED_SEQUENCE),
-        store.options().replica());
+        store.memory().getLong(record),
+        store.memory().getInt(record + APPLIED_SEQUENCE),
+        store.replica());
   }
 
   private DeltaEvent event(String deltaId, int record, VectorDelta delta, long at) {
@@ -123,7 +121,7 @@ final class Changes {
         delta.vectorId(),
         operation,
         delta.metadata(),
-        Instant.ofEpochMilli(memory.getLong(record)),
+        Instant.ofEpochMilli(store.memory().getLong(record)),
         DeltaOrigin.LOCAL,
         at);
   }

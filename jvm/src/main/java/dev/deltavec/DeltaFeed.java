@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A feed holds one page of the history (some 64 KiB, or one delta) and no more, however slow its
  * reader is, and loses nothing: if the next delta was compacted away before it was read, all
  * methods but {@link #close} throw {@link dev.deltavec.core.DeltaException} {@code
- * HISTORY_COMPACTED}.
+ * HISTORY_COMPACTED}; so they do once an import has replaced the database.
  *
  * <p>Any number of threads may use a feed: each delta goes to one of them. It ends when it or the
  * database is closed. A callback of {@link DeltaVectorDB#onDelta} should not wait for a feed: what
@@ -36,6 +36,7 @@ public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
   /** Position of what follows the page. */
   private long position;
 
+  private final int generation;
   private boolean closed;
 
   DeltaFeed(Gate gate, Following following, long position, @Nullable DeltaOrigin origin) {
@@ -43,6 +44,7 @@ public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
     this.following = following;
     this.position = position;
     this.origin = origin;
+    generation = following.generation();
   }
 
   /**
@@ -135,6 +137,9 @@ public final class DeltaFeed implements Iterator<DeltaEvent>, AutoCloseable {
 
   /** Reads pages until one holds a delta, or there is nothing to read. */
   private boolean fill() {
+    if (!ended()) {
+      following.requireGeneration(generation);
+    }
     while (page.isEmpty() && !ended() && position < following.position()) {
       position = following.readPage(position, origin, page);
     }

@@ -8,22 +8,30 @@ import dev.deltavec.core.Metric;
 import dev.deltavec.core.Quantization;
 import dev.deltavec.core.delta.Frame;
 import dev.deltavec.jvm.SegmentMemory;
+import dev.deltavec.storage.DiskDirectory;
+import dev.deltavec.storage.StorageDirectory;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.FloatBuffer;
-import java.security.SecureRandom;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A database of vectors that change by deltas, with search for the nearest ones. Everything is in
- * memory, outside the Java heap.
+ * memory, outside the Java heap; a durable database ({@link Builder#open}) is kept in files, too.
  *
  * {@snippet :
  * try (DeltaVectorDB db = DeltaVectorDB.builder().dimensions(3).build()) {
@@ -42,33 +50,47 @@ import org.jspecify.annotations.Nullable;
  * another thread that does.
  *
  * <p>Every method throws a {@link DeltaException} {@code CLOSED} after {@link #close}. After any
- * error the database is as it was before the call. A database that is never closed gives its memory
- * back when the garbage collector finds it, which may be late: it does not know how much that is.
+ * error the database is as it was before the call, but for {@code STORAGE_FAILED} and {@code
+ * QUOTA_EXCEEDED}: the change may then be in memory and not on disk, and no more are taken. A
+ * database that is never closed gives its memory back when the garbage collector finds it, which
+ * may be late: it does not know how much that is.
  */
 public final class DeltaVectorDB implements AutoCloseable {
   private static final int IDS_PAGE = 1024;
 
-  private final Gate gate = new Gate();
+  private final Gate gate;
   private final Store store;
-  private final Database database;
   private final Repairs repairs;
   private final Following following;
   private final Changes changes;
   private final Searches searches;
   private final Past past;
   private final Exchange exchange;
+  private final Transfers transfers;
+  private final @Nullable Durable durable;
 
-  private DeltaVectorDB(
-      DatabaseOptions options, long memoryLimit, InstantSource clock, boolean idleRepair) {
-    store = new Store(options, memoryLimit, clock);
-    database = store.database();
-    FrameDecoder decoder = new FrameDecoder(store.memory(), database.heap(), options.replica());
-    repairs = new Repairs(gate, database, idleRepair);
-    following = new Following(gate, store, decoder, repairs);
+  private DeltaVectorDB(Gate gate, Store store, @Nullable Durable durable, boolean idleRepair) {
+    this.gate = gate;
+    this.store = store;
+    this.durable = durable;
+    repairs = new Repairs(gate, store, idleRepair);
+    following = new Following(gate, store, repairs);
     changes = new Changes(store, following);
     searches = new Searches(gate, store);
-    past = new Past(store, decoder);
+    past = new Past(store);
     exchange = new Exchange(store, following);
+    transfers = new Transfers(gate, store, following, durable);
+    following.startAt(store.arrived());
+  }
+
+  /**
+   * Opens the durable database in a directory, with the options that it was made with; see {@link
+   * Builder#open}.
+   *
+   * @throws DeltaException as {@link Builder#open}; {@code INVALID_ARGUMENT} if there is none
+   */
+  public static DeltaVectorDB open(Path directory) {
+    return builder().open(directory);
   }
 
   /** Returns a builder that holds the defaults. */
@@ -94,12 +116,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public String applyDelta(VectorDelta delta) {
     Objects.requireNonNull(delta, "delta");
-    gate.enter();
-    try {
-      return changes.apply(delta);
-    } finally {
-      gate.unlock();
-    }
+    return change(() -> changes.apply(delta));
   }
 
   /**
@@ -113,12 +130,34 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<String> applyDeltas(List<VectorDelta> deltas) {
     VectorDelta[] batch = deltas.toArray(VectorDelta[]::new);
+    return change(() -> changes.apply(batch));
+  }
+
+  /** Reads with the lock. */
+  private <T extends @Nullable Object> T read(Supplier<T> what) {
     gate.enter();
     try {
-      return changes.apply(batch);
+      return what.get();
     } finally {
       gate.unlock();
     }
+  }
+
+  /** Makes a change with the lock, and waits without it until that is as durable as promised. */
+  private <T> T change(Supplier<T> what) {
+    Recorder recorder = store.recorder();
+    T result;
+    long record;
+    gate.enter();
+    try {
+      recorder.requireWritable();
+      result = what.get();
+      record = recorder.last();
+    } finally {
+      gate.unlock();
+    }
+    recorder.settle(record);
+    return result;
   }
 
   // ---------------------------------------------------------------- following
@@ -154,12 +193,7 @@ public final class DeltaVectorDB implements AutoCloseable {
   public Subscription onDelta(Consumer<? super DeltaEvent> callback, FeedOptions feed) {
     Objects.requireNonNull(callback, "callback");
     Objects.requireNonNull(feed, "feed");
-    gate.enter();
-    try {
-      return following.subscribe(callback, feed);
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> following.subscribe(callback, feed));
   }
 
   /**
@@ -175,12 +209,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public DeltaFeed deltas(FeedOptions feed) {
     Objects.requireNonNull(feed, "feed");
-    gate.enter();
-    try {
-      return following.feed(feed);
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> following.feed(feed));
   }
 
   /**
@@ -188,24 +217,14 @@ public final class DeltaVectorDB implements AutoCloseable {
    * will have. O(1)
    */
   public long position() {
-    gate.enter();
-    try {
-      return following.position();
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> following.position());
   }
 
   // ---------------------------------------------------------------- reading
 
   /** Returns the number of live vectors. O(1) */
   public int size() {
-    gate.enter();
-    try {
-      return database.size();
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> store.database().size());
   }
 
   /**
@@ -215,12 +234,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public boolean has(String id) {
-    gate.enter();
-    try {
-      return store.find(id) != 0;
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> store.find(id) != 0);
   }
 
   /**
@@ -309,7 +323,7 @@ public final class DeltaVectorDB implements AutoCloseable {
     gate.enter();
     try {
       int bytes = store.putId(id);
-      return database.metadata(store.input(), bytes) ? store.metadata() : null;
+      return store.database().metadata(store.input(), bytes) ? store.metadata() : null;
     } finally {
       gate.unlock();
     }
@@ -320,10 +334,10 @@ public final class DeltaVectorDB implements AutoCloseable {
     gate.enter();
     try {
       SegmentMemory memory = store.memory();
-      List<String> ids = new ArrayList<>(database.size());
-      for (int slot = 0; slot >= 0; slot = database.next()) {
-        int n = database.ids(slot, IDS_PAGE);
-        int record = database.output();
+      List<String> ids = new ArrayList<>(store.database().size());
+      for (int slot = 0; slot >= 0; slot = store.database().next()) {
+        int n = store.database().ids(slot, IDS_PAGE);
+        int record = store.database().output();
         for (int end = record + n * Database.ID_BYTES; record != end; record += Database.ID_BYTES) {
           ids.add(store.text(memory.getInt(record), memory.getInt(record + 4)));
         }
@@ -366,12 +380,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<SearchResult> search(float[] query, int k, SearchOptions options) {
     Objects.requireNonNull(options, "options");
-    gate.enter();
-    try {
-      return searches.search(query, k, options);
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> searches.search(query, k, options));
   }
 
   /**
@@ -387,12 +396,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<List<SearchResult>> searchBatch(float[][] queries, int k, SearchOptions options) {
     Objects.requireNonNull(options, "options");
-    gate.enter();
-    try {
-      return searches.searchBatch(queries, k, options);
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> searches.searchBatch(queries, k, options));
   }
 
   // ---------------------------------------------------------------- the search graph
@@ -428,7 +432,7 @@ public final class DeltaVectorDB implements AutoCloseable {
   public IndexReport checkIndex() {
     gate.enter();
     try {
-      database.check();
+      store.database().check();
       return IndexReport.of(store);
     } finally {
       gate.unlock();
@@ -449,12 +453,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public float @Nullable [] getVectorAt(String id, Instant time) {
     Objects.requireNonNull(time, "time");
-    gate.enter();
-    try {
-      return past.vector(id, time);
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> past.vector(id, time));
   }
 
   /**
@@ -465,12 +464,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public @Nullable String getMetadataAt(String id, Instant time) {
     Objects.requireNonNull(time, "time");
-    gate.enter();
-    try {
-      return past.metadata(id, time);
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> past.metadata(id, time));
   }
 
   /**
@@ -486,12 +480,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<SearchResult> searchAt(float[] query, int k, Instant time) {
     Objects.requireNonNull(time, "time");
-    gate.enter();
-    try {
-      return searches.searchAt(query, k, time);
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> searches.searchAt(query, k, time));
   }
 
   /**
@@ -503,12 +492,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     kept, {@code OUT_OF_MEMORY}
    */
   public DeltaChain getDeltaChain(String id) {
-    gate.enter();
-    try {
-      return past.chain(id);
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> past.chain(id));
   }
 
   /**
@@ -523,12 +507,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     others as {@link #applyDelta}
    */
   public List<String> rollbackTo(String id, String deltaId) {
-    gate.enter();
-    try {
-      return changes.rollBackTo(id, deltaId);
-    } finally {
-      gate.unlock();
-    }
+    return change(() -> changes.rollBackTo(id, deltaId));
   }
 
   /**
@@ -543,12 +522,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public CompactionStats compact(CompactOptions what) {
     Past.check(what);
-    gate.enter();
-    try {
-      return past.compact(what);
-    } finally {
-      gate.unlock();
-    }
+    return change(() -> past.compact(what));
   }
 
   // ---------------------------------------------------------------- other replicas
@@ -568,12 +542,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public MergeResult merge(byte[] stream) {
     Objects.requireNonNull(stream, "stream");
-    gate.enter();
-    try {
-      return exchange.merge(stream);
-    } finally {
-      gate.unlock();
-    }
+    return change(() -> exchange.merge(stream));
   }
 
   /**
@@ -583,12 +552,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} if no history is kept
    */
   public byte[] cursor() {
-    gate.enter();
-    try {
-      return exchange.cursor();
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> exchange.cursor());
   }
 
   /**
@@ -605,12 +569,67 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     kept, {@code OUT_OF_MEMORY}
    */
   public byte[] deltasSince(byte @Nullable [] cursor) {
-    gate.enter();
-    try {
-      return exchange.deltasSince(cursor);
-    } finally {
-      gate.unlock();
-    }
+    return read(() -> exchange.deltasSince(cursor));
+  }
+
+  // ---------------------------------------------------------------- as a whole
+
+  /**
+   * Returns the database as bytes, to be kept or sent: vectors, metadata, and what the options say.
+   * Every face reads them, on every platform.
+   *
+   * @param options what else
+   * @return about 1.1 times the vectors' own bytes, and the history's. O(bytes)
+   * @throws DeltaException {@code OUT_OF_MEMORY}, where {@link #exportTo} may do
+   */
+  public byte[] export(ExportOptions options) {
+    return transfers.export(Objects.requireNonNull(options, "options"));
+  }
+
+  /**
+   * Writes what {@link #export} returns to a stream: the database as it is when this is called.
+   * Others may change it while the stream is written.
+   *
+   * @param out where to; not closed
+   * @param options what else
+   * @throws IOException what the stream throws
+   * @throws DeltaException {@code OUT_OF_MEMORY}
+   */
+  public void exportTo(OutputStream out, ExportOptions options) throws IOException {
+    Objects.requireNonNull(out, "out");
+    transfers.exportTo(out, Objects.requireNonNull(options, "options"));
+  }
+
+  /**
+   * Replaces the database by one that was exported, here or elsewhere. All is checked before
+   * anything changes. The search graph is taken as it is, or built anew where it is missing,
+   * damaged or made with other options; that takes its time.
+   *
+   * <p>The database goes on under a new replica number, unless it is new itself: what it had issued
+   * may be elsewhere. Subscribers stay and are told of deltas to come, not of the change; feeds end
+   * with {@code HISTORY_COMPACTED}. A durable database has it on disk when this returns.
+   *
+   * @param data what {@link #export} gave
+   * @return what has come in, and what became of the graph
+   * @throws DeltaException {@code CORRUPT_DATA} naming the byte, {@code UNSUPPORTED_VERSION};
+   *     {@code DIMENSION_MISMATCH}, or {@code INVALID_ARGUMENT} for another grid or {@code
+   *     keepFloats}; {@code CAPACITY_EXCEEDED}, {@code OUT_OF_MEMORY}; {@code STORAGE_FAILED},
+   *     {@code QUOTA_EXCEEDED}. The database is then as it was
+   */
+  public ImportResult importFrom(byte[] data) {
+    return transfers.importFrom(Objects.requireNonNull(data, "data"));
+  }
+
+  /**
+   * Reads what {@link #importFrom(byte[])} takes from a stream. Until it ends the database is as it
+   * was, and may be used; deltas that come meanwhile go with it.
+   *
+   * @param in the bytes; read to its end, not closed
+   * @throws IOException what the stream throws; the database is then as it was
+   * @throws DeltaException as {@link #importFrom(byte[])}
+   */
+  public ImportResult importFrom(InputStream in) throws IOException {
+    return transfers.importFrom(Objects.requireNonNull(in, "in"));
   }
 
   // ---------------------------------------------------------------- all in all
@@ -619,7 +638,7 @@ public final class DeltaVectorDB implements AutoCloseable {
   public DeltaStats stats() {
     gate.enter();
     try {
-      database.stats();
+      store.database().stats();
       return DeltaStats.of(store);
     } finally {
       gate.unlock();
@@ -632,17 +651,50 @@ public final class DeltaVectorDB implements AutoCloseable {
    * about. O(size)
    */
   public String stateDigest() {
+    return read(() -> HexFormat.of().toHexDigits(store.database().digest()));
+  }
+
+  /**
+   * Returns once all changes so far are on disk; a database in memory has nothing to do.
+   *
+   * @throws DeltaException {@code STORAGE_FAILED}, {@code QUOTA_EXCEEDED}
+   */
+  public void flush() {
     gate.enter();
-    try {
-      return HexFormat.of().toHexDigits(database.digest());
-    } finally {
-      gate.unlock();
+    gate.unlock();
+    if (durable != null) {
+      durable.flush();
     }
   }
 
   /**
+   * Writes a snapshot of a durable database, so that it opens fast, and its log before is removed.
+   * That happens by itself as the log grows; others may change the database meanwhile. A database
+   * in memory has nothing to do.
+   *
+   * @throws DeltaException {@code STORAGE_FAILED}, {@code QUOTA_EXCEEDED}, {@code OUT_OF_MEMORY};
+   *     the log is whole nevertheless. O(size), less if little has changed since the last
+   */
+  public void checkpoint() {
+    if (durable == null) {
+      flush();
+    } else {
+      durable.checkpoint();
+    }
+  }
+
+  /** Returns what was found as the database was opened, or null for one in memory. */
+  public @Nullable RecoveryReport recovery() {
+    return durable == null ? null : durable.report();
+  }
+
+  /**
    * Closes the database and gives its memory back; ends all subscriptions and feeds. Every other
-   * method throws {@code CLOSED} afterwards. Closing again does nothing.
+   * method throws {@code CLOSED} afterwards. A durable one writes all to disk before. Closing again
+   * does nothing.
+   *
+   * @throws DeltaException {@code STORAGE_FAILED}, {@code QUOTA_EXCEEDED} if a durable database
+   *     could not write all; it is closed all the same
    */
   @Override
   public void close() {
@@ -650,7 +702,13 @@ public final class DeltaVectorDB implements AutoCloseable {
     try {
       if (gate.close()) {
         following.close();
-        store.close();
+        try {
+          if (durable != null) {
+            durable.close();
+          }
+        } finally {
+          store.close();
+        }
       }
     } finally {
       gate.unlock();
@@ -667,25 +725,23 @@ public final class DeltaVectorDB implements AutoCloseable {
 
   /** Collects the options of a database; every setter returns the builder. */
   public static final class Builder {
-    private static final SecureRandom RANDOM = new SecureRandom();
     private static final int REPLICA_DIGITS = 12;
 
-    private final DatabaseOptions.Builder options = DatabaseOptions.builder();
+    private final Map<String, Object> options = new HashMap<>();
     private @Nullable String replicaId;
-    private @Nullable Boolean history;
-    private boolean keepFloats = true;
     private boolean idleRepair = true;
-    private double recallSampleRate;
-    private long autoCompact;
-    private Duration maxClockAhead = Duration.ofDays(1);
+    private @Nullable Duration maxClockAhead;
     private long memoryLimit = SegmentMemory.MAX_BYTES;
     private InstantSource clock = InstantSource.system();
+    private Durability durability = Durability.RELAXED;
+    private Duration flushInterval = Duration.ofSeconds(1);
+    private boolean recover;
 
     private Builder() {}
 
     /** Sets the number of values of every vector, 1 to 65,536. Default 384. */
     public Builder dimensions(int value) {
-      options.dimensions(value);
+      options.put(StoredOptions.DIMENSIONS, value);
       return this;
     }
 
@@ -694,7 +750,7 @@ public final class DeltaVectorDB implements AutoCloseable {
      * Default 100,000.
      */
     public Builder maxVectors(int value) {
-      options.maxVectors(value);
+      options.put(StoredOptions.MAX_VECTORS, value);
       return this;
     }
 
@@ -703,13 +759,13 @@ public final class DeltaVectorDB implements AutoCloseable {
      * as such. Default true.
      */
     public Builder compression(boolean value) {
-      options.compression(value);
+      options.put(StoredOptions.COMPRESSION, value);
       return this;
     }
 
     /** Sets after how many deltas of a vector a checkpoint is kept, 1 or more. Default 100. */
     public Builder checkpointInterval(int value) {
-      options.checkpointInterval(value);
+      options.put(StoredOptions.CHECKPOINT_INTERVAL, value);
       return this;
     }
 
@@ -718,7 +774,7 @@ public final class DeltaVectorDB implements AutoCloseable {
      * false where {@link #keepFloats} is.
      */
     public Builder history(boolean value) {
-      history = value;
+      options.put(StoredOptions.HISTORY, value);
       return this;
     }
 
@@ -727,7 +783,7 @@ public final class DeltaVectorDB implements AutoCloseable {
      * away by themselves. Default 0: none are.
      */
     public Builder autoCompact(long maxBytes) {
-      autoCompact = maxBytes;
+      options.put(StoredOptions.AUTO_COMPACT, Map.of("maxBytes", maxBytes));
       return this;
     }
 
@@ -739,7 +795,7 @@ public final class DeltaVectorDB implements AutoCloseable {
      * @param steps from 0 to 1, 1 to 1,048,576; 0, the default, for plain floats
      */
     public Builder grid(int steps) {
-      options.grid(steps);
+      options.put(StoredOptions.PRECISION, Map.of("grid", steps));
       return this;
     }
 
@@ -757,13 +813,13 @@ public final class DeltaVectorDB implements AutoCloseable {
      * Default 16.
      */
     public Builder hnswM(int value) {
-      options.hnswM(value);
+      options.put(StoredOptions.M, value);
       return this;
     }
 
     /** HNSW: sets the candidates kept while a node is linked, 1 to 10,000. Default 100. */
     public Builder hnswEfConstruction(int value) {
-      options.hnswEfConstruction(value);
+      options.put(StoredOptions.EF_CONSTRUCTION, value);
       return this;
     }
 
@@ -772,7 +828,7 @@ public final class DeltaVectorDB implements AutoCloseable {
      * longer. Default 50.
      */
     public Builder hnswEfSearch(int value) {
-      options.hnswEfSearch(value);
+      options.put(StoredOptions.EF_SEARCH, value);
       return this;
     }
 
@@ -782,7 +838,7 @@ public final class DeltaVectorDB implements AutoCloseable {
      * Default {@link Quantization#INT8}.
      */
     public Builder quantization(Quantization value) {
-      options.quantization(Objects.requireNonNull(value, "quantization"));
+      options.put(StoredOptions.QUANTIZATION, value.name());
       return this;
     }
 
@@ -792,7 +848,7 @@ public final class DeltaVectorDB implements AutoCloseable {
      * history, a grid nor {@link Quantization#NONE}. Default true.
      */
     public Builder keepFloats(boolean value) {
-      keepFloats = value;
+      options.put(StoredOptions.KEEP_FLOATS, value);
       return this;
     }
 
@@ -810,13 +866,13 @@ public final class DeltaVectorDB implements AutoCloseable {
      * IndexStats#estimatedRecall}. Default 0.
      */
     public Builder recallSampleRate(double value) {
-      recallSampleRate = value;
+      options.put(StoredOptions.RECALL_SAMPLE_RATE, value);
       return this;
     }
 
     /** Sets how closeness is measured. Default {@link Metric#COSINE}. */
     public Builder metric(Metric value) {
-      options.metric(Objects.requireNonNull(value, "metric"));
+      options.put(StoredOptions.METRIC, value.name());
       return this;
     }
 
@@ -844,47 +900,107 @@ public final class DeltaVectorDB implements AutoCloseable {
     }
 
     /**
-     * Makes an empty database.
+     * Sets what a call that changes a durable database waits for. Default {@link
+     * Durability#RELAXED}.
+     */
+    public Builder durability(Durability value) {
+      durability = Objects.requireNonNull(value, "durability");
+      return this;
+    }
+
+    /**
+     * Sets how far the disk may be behind with {@link Durability#RELAXED}, over 0. Default one
+     * second.
+     */
+    public Builder flushInterval(Duration value) {
+      flushInterval = Objects.requireNonNull(value, "flushInterval");
+      return this;
+    }
+
+    /**
+     * Sets whether a durable database whose log is damaged in the middle is opened with what lies
+     * before; what lies behind is kept in files whose names begin with {@code lost-}. Default
+     * false: that is refused.
+     */
+    public Builder recover(boolean value) {
+      recover = value;
+      return this;
+    }
+
+    /**
+     * Makes an empty database in memory.
      *
      * @return the database; close it when it is no longer needed
      * @throws DeltaException {@code INVALID_ARGUMENT} naming the option that is out of its range;
      *     {@code OUT_OF_MEMORY}
      */
     public DeltaVectorDB build() {
-      if (memoryLimit < 0 || memoryLimit > SegmentMemory.MAX_BYTES) {
-        throw new DeltaException(
-            ErrorCode.INVALID_ARGUMENT,
-            "option memoryLimit must be from 0 to 2^32, not " + memoryLimit);
-      }
-      boolean keepHistory = history == null ? keepFloats : history;
-      if (autoCompact < 0 || (autoCompact > 0 && !keepHistory)) {
-        throw new DeltaException(
-            ErrorCode.INVALID_ARGUMENT,
-            "option autoCompact must be 0 or more, and 0 without history, not " + autoCompact);
-      }
-      if (maxClockAhead.isNegative()) {
-        throw new DeltaException(
-            ErrorCode.INVALID_ARGUMENT,
-            "option maxClockAhead must not be negative, not " + maxClockAhead);
-      }
-      if (!(recallSampleRate >= 0 && recallSampleRate <= 1)) {
-        throw new DeltaException(
-            ErrorCode.INVALID_ARGUMENT,
-            "option recallSampleRate must be from 0 to 1, not " + recallSampleRate);
-      }
-      boolean bounded = maxClockAhead.getSeconds() < Frame.TIME_LIMIT;
-      options
-          .history(keepHistory)
-          .keepFloats(keepFloats)
-          .recallSampleRate(recallSampleRate)
-          .maxHistoryBytes(autoCompact)
-          .maxAheadMillis(bounded ? maxClockAhead.toMillis() : Long.MAX_VALUE)
-          .replica(replicaId == null ? randomReplica() : replica(replicaId));
-      return new DeltaVectorDB(options.build(), memoryLimit, clock, idleRepair);
+      OpenRequest request = request();
+      DatabaseOptions all = StoredOptions.build(request.options(), request.replica());
+      return new DeltaVectorDB(new Gate(), new Store(all, memoryLimit, clock), null, idleRepair);
     }
 
-    private static long randomReplica() {
-      return RANDOM.nextLong() >>> 16;
+    /**
+     * Opens the durable database in a directory, or makes one there. It has the options that it was
+     * made with; those that are set here must be the same (dimensions, metric, grid, keepFloats,
+     * history, hnswM, quantization) or replace them (all others). For a new one dimensions must be
+     * set. The replica number is another than before if the database was not closed.
+     *
+     * <p>Only one database at a time can have a directory, also of other processes; files must not
+     * be touched by others meanwhile.
+     *
+     * @param directory the database's own; made if it is not there
+     * @return the database; close it when it is no longer needed
+     * @throws DeltaException {@code INVALID_ARGUMENT} naming the option; {@code LOCKED} saying who
+     *     has the directory; {@code CORRUPT_DATA} for damage in the middle of the log (see {@link
+     *     #recover}); {@code UNSUPPORTED_VERSION}; {@code STORAGE_FAILED}; {@code QUOTA_EXCEEDED};
+     *     {@code OUT_OF_MEMORY}
+     */
+    public DeltaVectorDB open(Path directory) {
+      OpenRequest request = request();
+      return open(DiskDirectory.open(directory), request);
+    }
+
+    /** For tests: opens a database in files of another kind. */
+    DeltaVectorDB open(StorageDirectory directory) {
+      return open(directory, request());
+    }
+
+    private static DeltaVectorDB open(StorageDirectory directory, OpenRequest request) {
+      Gate gate = new Gate();
+      Durable durable = Durable.open(gate, directory, request);
+      return new DeltaVectorDB(gate, durable.store(), durable, request.idleRepair());
+    }
+
+    private OpenRequest request() {
+      if (memoryLimit < 0 || memoryLimit > SegmentMemory.MAX_BYTES) {
+        throw wrong("memoryLimit must be from 0 to 2^32, not " + memoryLimit);
+      }
+      Map<String, Object> all = new HashMap<>(options);
+      Duration ahead = maxClockAhead;
+      if (ahead != null) {
+        if (ahead.isNegative()) {
+          throw wrong("maxClockAhead must not be negative, not " + ahead);
+        }
+        boolean bounded = ahead.getSeconds() < Frame.TIME_LIMIT;
+        all.put(StoredOptions.MAX_CLOCK_AHEAD, bounded ? ahead.toMillis() : Long.MAX_VALUE);
+      }
+      if (flushInterval.isNegative() || flushInterval.isZero()) {
+        throw wrong("flushInterval must be over 0, not " + flushInterval);
+      }
+      return new OpenRequest(
+          Map.copyOf(all),
+          replicaId == null ? Store.randomReplica() : replica(replicaId),
+          memoryLimit,
+          clock,
+          idleRepair,
+          durability,
+          flushInterval,
+          recover);
+    }
+
+    private static DeltaException wrong(String what) {
+      return new DeltaException(ErrorCode.INVALID_ARGUMENT, "option " + what);
     }
 
     private static long replica(String id) {

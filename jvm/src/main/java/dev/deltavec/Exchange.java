@@ -2,21 +2,16 @@ package dev.deltavec;
 
 import dev.deltavec.core.Database;
 import dev.deltavec.core.memory.Buffer;
-import dev.deltavec.jvm.SegmentMemory;
 import org.jspecify.annotations.Nullable;
 
 /** Exchanges deltas with other replicas. All is called with the lock of the gate. */
 final class Exchange {
   private final Store store;
-  private final SegmentMemory memory;
-  private final Database database;
   private final Following following;
 
   Exchange(Store store, Following following) {
     this.store = store;
     this.following = following;
-    memory = store.memory();
-    database = store.database();
   }
 
   MergeResult merge(byte[] stream) {
@@ -28,32 +23,36 @@ final class Exchange {
   private MergeResult mergeBytes(byte[] stream) {
     store.requireHistory();
     long now = store.now();
-    Buffer buffer = new Buffer(database.heap()); // of its own, as streams can be long
+    Buffer buffer = new Buffer(store.database().heap()); // of its own, as streams can be long
     try {
       int at = buffer.reserve(stream.length);
-      memory.putBytes(at, stream);
-      database.merge(at, stream.length, now);
+      store.memory().putBytes(at, stream);
+      store.database().merge(at, stream.length, now);
     } finally {
       buffer.release();
     }
-    int record = database.output();
+    int record = store.database().output();
+    int merged = store.memory().getInt(record);
+    if (merged > 0) {
+      store.recorder().merged(stream, merged, now);
+    }
     return new MergeResult(
-        memory.getInt(record),
-        memory.getInt(record + 4),
+        store.memory().getInt(record),
+        store.memory().getInt(record + 4),
         new MergeResult.Rejected(
-            memory.getInt(record + 8),
-            store.bytes(record + Database.MERGED_BYTES, memory.getInt(record + 12))));
+            store.memory().getInt(record + 8),
+            store.bytes(record + Database.MERGED_BYTES, store.memory().getInt(record + 12))));
   }
 
   byte[] cursor() {
-    database.cursor();
+    store.database().cursor();
     return store.output();
   }
 
   byte[] deltasSince(byte @Nullable [] cursor) {
     byte[] seen = cursor == null ? new byte[0] : cursor;
     store.putBytes(seen);
-    database.since(store.input(), seen.length);
+    store.database().since(store.input(), seen.length);
     return store.output();
   }
 }

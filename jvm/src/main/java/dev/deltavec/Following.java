@@ -1,6 +1,5 @@
 package dev.deltavec;
 
-import dev.deltavec.core.Database;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import java.util.ArrayList;
@@ -19,25 +18,51 @@ final class Following {
 
   private final Gate gate;
   private final Store store;
-  private final Database database;
-  private final FrameDecoder decoder;
   private final Repairs repairs;
   private final EventHub events = new EventHub();
 
   /** How many deltas have come in. */
   private long position;
 
-  Following(Gate gate, Store store, FrameDecoder decoder, Repairs repairs) {
+  private int generation;
+
+  Following(Gate gate, Store store, Repairs repairs) {
     this.gate = gate;
     this.store = store;
-    this.decoder = decoder;
     this.repairs = repairs;
-    database = store.database();
   }
 
   /** Returns how many deltas have come in. */
   long position() {
     return position;
+  }
+
+  /** Sets how many deltas have come in: the database is another than before. */
+  void startAt(long deltas) {
+    position = deltas;
+  }
+
+  /** Notes that the database is another than before: feeds end. */
+  void replaced() {
+    generation++;
+    position = store.arrived();
+    gate.wake();
+    repairs.wrote();
+  }
+
+  /** Returns how many times the database was replaced. */
+  int generation() {
+    return generation;
+  }
+
+  /** Fails for who has read what is no more. */
+  void requireGeneration(int known) {
+    if (known != generation) {
+      throw new DeltaException(
+          ErrorCode.HISTORY_COMPACTED,
+          "an import has replaced the database: read the present state and follow from its"
+              + " position");
+    }
   }
 
   /** Returns whether anybody wants to be called. */
@@ -98,7 +123,10 @@ final class Following {
     List<DeltaEvent> page = new ArrayList<>();
     long first = first(feed);
     requireLogged(first);
-    for (long next = first; next < position && !gate.isClosed(); page.clear()) {
+    int known = generation;
+    for (long next = first;
+        next < position && !gate.isClosed() && generation == known;
+        page.clear()) {
       next = readPage(next, feed.origin(), page);
       for (DeltaEvent event : page) {
         if (!gate.isClosed()) {
@@ -110,8 +138,8 @@ final class Following {
 
   /** Fails if not all deltas from a position on are in the log. */
   private void requireLogged(long first) {
-    for (int at = (int) first; at < position; at = database.next()) {
-      if (database.read(at, PAGE_BYTES) < database.next() - at) {
+    for (int at = (int) first; at < position; at = store.database().next()) {
+      if (store.database().read(at, PAGE_BYTES) < store.database().next() - at) {
         throw compacted(at);
       }
     }
@@ -148,12 +176,14 @@ final class Following {
    */
   long readPage(long from, @Nullable DeltaOrigin origin, Collection<DeltaEvent> page) {
     int first = (int) from;
-    if (database.read(first, PAGE_BYTES) < database.next() - first
-        && database.read(first, 1) < database.next() - first) { // some are gone, so one at a time
+    if (store.database().read(first, PAGE_BYTES) < store.database().next() - first
+        && store.database().read(first, 1)
+            < store.database().next() - first) { // some are gone, so one at a time
       throw compacted(from);
     }
-    int frame = database.output();
-    int next = database.next();
+    FrameDecoder decoder = store.decoder();
+    int frame = store.database().output();
+    int next = store.database().next();
     for (int i = first; i < next; i++) {
       frame = decoder.read(frame);
       if (origin == null || origin == decoder.origin()) {

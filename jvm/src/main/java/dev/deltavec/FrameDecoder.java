@@ -15,7 +15,7 @@ final class FrameDecoder {
   private final SegmentMemory memory;
   private final FrameReader reader;
   private final Buffer scratch;
-  private final long replica;
+  private long replica;
 
   /**
    * A decoder of one database's frames.
@@ -27,6 +27,11 @@ final class FrameDecoder {
     this.replica = replica;
     reader = new FrameReader(memory);
     scratch = new Buffer(heap);
+  }
+
+  /** Sets the database's own number. */
+  void replica(long number) {
+    replica = number;
   }
 
   /**

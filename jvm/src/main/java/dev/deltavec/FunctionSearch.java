@@ -1,7 +1,6 @@
 package dev.deltavec;
 
 import dev.deltavec.core.Database;
-import dev.deltavec.jvm.SegmentMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -32,8 +31,6 @@ final class FunctionSearch {
 
   private final Gate gate;
   private final Store store;
-  private final SegmentMemory memory;
-  private final Database database;
   private final Searches searches;
   private final FilterFunction filter;
   private final Map<String, Boolean> decided = new HashMap<>();
@@ -46,8 +43,6 @@ final class FunctionSearch {
     this.store = store;
     this.searches = searches;
     this.filter = filter;
-    memory = store.memory();
-    database = store.database();
   }
 
   /**
@@ -58,7 +53,7 @@ final class FunctionSearch {
    */
   List<SearchResult> search(float[] query, int k, int efSearch, int mode) {
     long ask = Math.max((long) FIRST * k, efSearch);
-    while (passing == null && ask <= database.size() / MOST) {
+    while (passing == null && ask <= store.database().size() / MOST) {
       int asked = (int) ask;
       store.putQuery(query, 0);
       List<SearchResult> near = searches.find(asked, 2 * asked + efSearch, mode, 0);
@@ -92,7 +87,7 @@ final class FunctionSearch {
       return known;
     }
     int bytes = store.putId(id);
-    if (!database.metadata(store.input(), bytes)) {
+    if (!store.database().metadata(store.input(), bytes)) {
       return false; // the function has just deleted it
     }
     boolean passes = filter.accepts(id, JsonReader.object(store.metadata()));
@@ -103,16 +98,16 @@ final class FunctionSearch {
 
   /** Lets the function see all vectors there are now, whatever it does to them. */
   private int[] seeAll() {
-    int size = database.size();
+    int size = store.database().size();
     int[] slots = new int[size];
     String[] ids = new String[size];
     int n = 0;
-    for (int slot = 0; slot >= 0; slot = database.next()) {
-      int rows = database.rows(slot, PAGE);
-      int row = database.output();
+    for (int slot = 0; slot >= 0; slot = store.database().next()) {
+      int rows = store.database().rows(slot, PAGE);
+      int row = store.database().output();
       for (int end = row + rows * Database.ROW_BYTES; row != end; row += Database.ROW_BYTES) {
-        slots[n] = memory.getInt(row);
-        ids[n++] = store.text(memory.getInt(row + 4), memory.getInt(row + 8));
+        slots[n] = store.memory().getInt(row);
+        ids[n++] = store.text(store.memory().getInt(row + 4), store.memory().getInt(row + 8));
       }
     }
     int passed = 0;
@@ -131,7 +126,7 @@ final class FunctionSearch {
     }
     int at = store.putQuery(query, 4L * slots.length);
     for (int i = 0, address = at + 4 * query.length; i < slots.length; i++, address += 4) {
-      memory.putInt(address, slots[i]);
+      store.memory().putInt(address, slots[i]);
     }
     List<SearchResult> hits =
         searches.find(k, efSearch, mode | Database.FILTER_SLOTS, 4 * slots.length);

@@ -75,6 +75,11 @@ final class Gate {
     news.signalAll();
   }
 
+  /** Waits as {@link #await} does, whatever interrupts the thread; also of a closed database. */
+  void awaitUninterruptibly() {
+    news.awaitUninterruptibly();
+  }
+
   /**
    * Waits until deltas have come in, or something is closed.
    *

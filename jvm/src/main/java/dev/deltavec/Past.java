@@ -4,7 +4,6 @@ import dev.deltavec.core.Database;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.delta.Frame;
-import dev.deltavec.jvm.SegmentMemory;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -17,27 +16,25 @@ final class Past {
   private static final int CHAIN_ALIVE = 24;
   private static final int COMPACTION_HORIZON = 24;
 
-  private final Store store;
-  private final SegmentMemory memory;
-  private final Database database;
-  private final FrameDecoder decoder;
+  private static final byte[] NO_ID = {};
 
-  Past(Store store, FrameDecoder decoder) {
+  private final Store store;
+
+  Past(Store store) {
     this.store = store;
-    this.decoder = decoder;
-    memory = store.memory();
-    database = store.database();
   }
 
   float @Nullable [] vector(String id, Instant time) {
     int bytes = store.putId(id);
-    int address = database.findAt(store.input(), bytes, millis(time));
+    int address = store.database().findAt(store.input(), bytes, millis(time));
     return address == 0 ? null : store.vector(address);
   }
 
   @Nullable String metadata(String id, Instant time) {
     int bytes = store.putId(id);
-    return database.metadataAt(store.input(), bytes, millis(time)) ? store.metadata() : null;
+    return store.database().metadataAt(store.input(), bytes, millis(time))
+        ? store.metadata()
+        : null;
   }
 
   /** Returns a time in milliseconds; one that no delta can have becomes one just as far off. */
@@ -48,24 +45,25 @@ final class Past {
 
   DeltaChain chain(String id) {
     int bytes = store.putId(id);
-    if (!database.chain(store.input(), bytes)) {
+    if (!store.database().chain(store.input(), bytes)) {
       return new DeltaChain(id, List.of(), 0, null, 0, false);
     }
-    int record = database.output();
-    DeltaChain.Entry[] deltas = new DeltaChain.Entry[memory.getInt(record)];
+    int record = store.database().output();
+    DeltaChain.Entry[] deltas = new DeltaChain.Entry[store.memory().getInt(record)];
+    FrameDecoder decoder = store.decoder();
     int frame = record + Database.CHAIN_BYTES;
     for (int i = 0; i < deltas.length; i++) {
-      boolean checkpoint = memory.getInt(frame) != 0;
+      boolean checkpoint = store.memory().getInt(frame) != 0;
       frame = decoder.read(frame + 4);
       deltas[i] = decoder.entry(checkpoint);
     }
     return new DeltaChain(
         id,
         Arrays.asList(deltas),
-        memory.getInt(record + 4),
+        store.memory().getInt(record + 4),
         store.instant(record + CHAIN_HORIZON),
         store.whole(record + 8),
-        memory.getInt(record + CHAIN_ALIVE) != 0);
+        store.memory().getInt(record + CHAIN_ALIVE) != 0);
   }
 
   // ---------------------------------------------------------------- compaction
@@ -89,32 +87,37 @@ final class Past {
     long before =
         time != null ? millis(time) : maxBytes != null && what.keepLast() == 0 ? 0 : Long.MAX_VALUE;
     if (ids == null) {
-      database.compact(0, 0, before, what.keepLast(), maxBytes == null ? -1 : maxBytes);
+      long most = maxBytes == null ? -1 : maxBytes;
+      store.database().compact(0, 0, before, what.keepLast(), most);
+      store.recorder().compacted(ChangeRecords.compaction(before, most, what.keepLast(), NO_ID));
       return compaction();
     }
     store.requireHistory();
     for (String id : ids) {
       compactOne(id, 0, 0); // nothing lies before 1970, but one that is not there is found
     }
-    database.compact(0, 0, 0, 0, -1); // nothing, for the bytes
+    store.database().compact(0, 0, 0, 0, -1); // nothing, for the bytes
     CompactionStats sum = compaction();
     for (String id : ids) {
-      compactOne(id, before, what.keepLast());
+      int bytes = compactOne(id, before, what.keepLast());
+      byte[] utf8 = store.bytes(store.input(), bytes);
+      store.recorder().compacted(ChangeRecords.compaction(before, -1, what.keepLast(), utf8));
       sum = sum(sum, compaction());
     }
     return sum;
   }
 
-  private void compactOne(String id, long before, int keepLast) {
+  private int compactOne(String id, long before, int keepLast) {
     int bytes = store.putId(id);
-    database.compact(store.input(), bytes, before, keepLast, -1);
+    store.database().compact(store.input(), bytes, before, keepLast, -1);
+    return bytes;
   }
 
   private CompactionStats compaction() {
-    int record = database.output();
+    int record = store.database().output();
     return new CompactionStats(
-        memory.getInt(record),
-        memory.getInt(record + 4),
+        store.memory().getInt(record),
+        store.memory().getInt(record + 4),
         store.whole(record + 8),
         store.whole(record + 16),
         store.instant(record + COMPACTION_HORIZON));

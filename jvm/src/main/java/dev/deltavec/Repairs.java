@@ -1,6 +1,5 @@
 package dev.deltavec;
 
-import dev.deltavec.core.Database;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import java.lang.ref.WeakReference;
@@ -25,7 +24,7 @@ final class Repairs {
   private static final long PAUSE_NANOS = 1_000_000;
 
   private final Gate gate;
-  private final Database database;
+  private final Store store;
   private final boolean idle;
 
   // With the lock:
@@ -36,13 +35,13 @@ final class Repairs {
   private boolean written;
 
   /**
-   * Repairs of one database.
+   * Repairs of one store.database().
    *
    * @param idle whether also to repair while nobody writes
    */
-  Repairs(Gate gate, Database database, boolean idle) {
+  Repairs(Gate gate, Store store, boolean idle) {
     this.gate = gate;
-    this.database = database;
+    this.store = store;
     this.idle = idle;
   }
 
@@ -67,7 +66,7 @@ final class Repairs {
     while (true) {
       gate.enter();
       try {
-        int before = database.pending();
+        int before = store.database().pending();
         long left = budget - (System.nanoTime() - start);
         int after = before == 0 || left <= 0 ? before : slice(Math.min(left, SLICE_NANOS));
         repaired += before - after;
@@ -87,7 +86,7 @@ final class Repairs {
     long at = start;
     int left;
     do {
-      left = database.repair(1);
+      left = store.database().repair(1);
       long now = System.nanoTime();
       longest = Math.max(longest, now - at);
       at = now;
@@ -100,7 +99,7 @@ final class Repairs {
   /** Notes that somebody has written, with the lock. */
   void wrote() {
     written = true;
-    if (idle && !planned && database.pending() > 0) {
+    if (idle && !planned && store.database().pending() > 0) {
       planned = true;
       new Visit(this).after(QUIET_NANOS);
     }

@@ -5,7 +5,6 @@ import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
-import dev.deltavec.jvm.SegmentMemory;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,15 +22,11 @@ final class Searches {
 
   private final Gate gate;
   private final Store store;
-  private final SegmentMemory memory;
-  private final Database database;
   private final int dimensions;
 
   Searches(Gate gate, Store store) {
     this.gate = gate;
     this.store = store;
-    memory = store.memory();
-    database = store.database();
     dimensions = store.options().dimensions();
   }
 
@@ -57,7 +52,7 @@ final class Searches {
   List<SearchResult> searchAt(float[] query, int k, Instant time) {
     requireLength(query, -1);
     int at = store.putQuery(query, 0);
-    return hits(database.searchAt(at, query.length, k, Past.millis(time)));
+    return hits(store.database().searchAt(at, query.length, k, Past.millis(time)));
   }
 
   /** What the queries of one call have in common. */
@@ -94,7 +89,7 @@ final class Searches {
   private Search filtered(byte[] json, int efSearch, int mode) {
     return (query, k) -> {
       int at = store.putQuery(query, json.length);
-      memory.putBytes(at + query.length * 4, json);
+      store.memory().putBytes(at + query.length * 4, json);
       return find(k, efSearch, mode, json.length);
     };
   }
@@ -109,22 +104,26 @@ final class Searches {
   List<SearchResult> find(int k, int efSearch, int mode, int filterBytes) {
     int query = store.input();
     return hits(
-        database.search(
-            query,
-            dimensions,
-            k,
-            Math.min(efSearch, DatabaseOptions.MAX_EF),
-            mode,
-            query + dimensions * 4,
-            filterBytes));
+        store
+            .database()
+            .search(
+                query,
+                dimensions,
+                k,
+                Math.min(efSearch, DatabaseOptions.MAX_EF),
+                mode,
+                query + dimensions * 4,
+                filterBytes));
   }
 
   private List<SearchResult> hits(int n) {
     SearchResult[] hits = new SearchResult[n];
-    int record = database.output();
+    int record = store.database().output();
     for (int i = 0; i < n; i++, record += HIT_BYTES) {
-      String id = store.text(memory.getInt(record + HIT_ID), memory.getInt(record + HIT_ID_BYTES));
-      hits[i] = new SearchResult(id, memory.getFloat(record));
+      String id =
+          store.text(
+              store.memory().getInt(record + HIT_ID), store.memory().getInt(record + HIT_ID_BYTES));
+      hits[i] = new SearchResult(id, store.memory().getFloat(record));
     }
     return Collections.unmodifiableList(Arrays.asList(hits));
   }

@@ -11,6 +11,7 @@ import dev.deltavec.jvm.SegmentMemory;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import java.time.Instant;
 import java.time.InstantSource;
 import org.jspecify.annotations.Nullable;
@@ -18,15 +19,50 @@ import org.jspecify.annotations.Nullable;
 /**
  * The core's database in its memory: how arguments get into the memory, and results out of it.
  * Arguments go to one place, so what is put there lasts until the next is put.
+ *
+ * <p>Only this knows the database for longer than a call, so another one can be put in its place.
  */
 final class Store {
-  private final DatabaseOptions options;
+  // Output of the core's statistics; see docs/abi.md.
+  private static final int APPLIED = 56;
+
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private final long memoryLimit;
   private final InstantSource clock;
-  private final SegmentMemory memory;
-  private final Database database;
-  private final Buffer input;
-  private final FrameWriter writer;
+  private Core core;
+  private Recorder recorder = Recorder.NONE;
   private byte[] text = new byte[64];
+
+  /** A database, and what belongs to its memory. */
+  private static final class Core {
+    private DatabaseOptions options;
+    private final SegmentMemory memory;
+    private final Database database;
+    private final Buffer input;
+    private final FrameWriter writer;
+    private final FrameDecoder decoder;
+
+    /**
+     * Takes over the memory.
+     *
+     * @throws DeltaException {@code OUT_OF_MEMORY}
+     */
+    private Core(SegmentMemory memory, Database database) {
+      this.memory = memory;
+      this.database = database;
+      input = new Buffer(database.heap());
+      input.reserve(0);
+      options = database.options();
+      writer = new FrameWriter(memory, options.compression());
+      decoder = new FrameDecoder(memory, database.heap(), options.replica());
+    }
+
+    private void close() {
+      database.close();
+      memory.close();
+    }
+  }
 
   /**
    * An empty database.
@@ -35,40 +71,88 @@ final class Store {
    * @throws DeltaException {@code OUT_OF_MEMORY}
    */
   Store(DatabaseOptions options, long memoryLimit, InstantSource clock) {
-    this.options = options;
+    this.memoryLimit = memoryLimit;
     this.clock = clock;
-    memory = new SegmentMemory(memoryLimit);
+    SegmentMemory memory = new SegmentMemory(memoryLimit);
     try {
-      database = new Database(memory, Platform.kernels(memory), options);
-      input = new Buffer(database.heap());
-      input.reserve(0);
+      core = new Core(memory, new Database(memory, Platform.kernels(memory), options));
     } catch (DeltaException e) {
       memory.close();
       throw e;
     }
-    writer = new FrameWriter(memory, options.compression());
+  }
+
+  /**
+   * Begins to fill a database that may {@link #become} this one's.
+   *
+   * @param expected about how many bytes of memory it will take, 0 if that is not known
+   */
+  Snapshots.Importer importer(DatabaseOptions options, long expected) {
+    return new Snapshots.Importer(options, memoryLimit, expected);
+  }
+
+  /**
+   * Puts another database in the place of the present one, which is closed.
+   *
+   * @throws DeltaException {@code OUT_OF_MEMORY}; then nothing has changed
+   */
+  void become(SegmentMemory memory, Database database) {
+    Core next = new Core(memory, database);
+    Core old = core;
+    core = next;
+    old.close();
+  }
+
+  /** Returns a number for a replica that nobody else has. */
+  static long randomReplica() {
+    return RANDOM.nextLong() >>> 16;
   }
 
   DatabaseOptions options() {
-    return options;
+    return core.options;
   }
 
   SegmentMemory memory() {
-    return memory;
+    return core.memory;
   }
 
   Database database() {
-    return database;
+    return core.database;
   }
 
   FrameWriter writer() {
-    return writer;
+    return core.writer;
+  }
+
+  FrameDecoder decoder() {
+    return core.decoder;
+  }
+
+  /** Returns the number of the replica that deltas are issued under. */
+  long replica() {
+    return core.options.replica();
+  }
+
+  /** Issues deltas under another replica from now on. */
+  void replica(long number) {
+    core.database.replica(number);
+    core.options = StoredOptions.build(StoredOptions.of(core.options), number);
+    core.decoder.replica(number);
+  }
+
+  /** Returns who is told of changes. */
+  Recorder recorder() {
+    return recorder;
+  }
+
+  /** Sets who is told of changes from now on. */
+  void recorder(Recorder told) {
+    recorder = told;
   }
 
   /** Gives all memory back. */
   void close() {
-    database.close();
-    memory.close();
+    core.close();
   }
 
   /** Returns the clock's time, Unix milliseconds. */
@@ -81,9 +165,20 @@ final class Store {
     return now;
   }
 
+  /**
+   * Returns how many deltas have come in, as far as that is known: without a history, local ones.
+   */
+  long arrived() {
+    if (core.options.history()) {
+      return core.database.arrived();
+    }
+    core.database.stats();
+    return whole(core.database.output() + APPLIED);
+  }
+
   /** Fails without a history. */
   void requireHistory() {
-    database.arrived();
+    core.database.arrived();
   }
 
   // ---------------------------------------------------------------- arguments
@@ -94,12 +189,12 @@ final class Store {
       throw new DeltaException(
           ErrorCode.OUT_OF_MEMORY, "no memory for a call with " + bytes + " bytes of input");
     }
-    return input.reserve((int) bytes);
+    return core.input.reserve((int) bytes);
   }
 
   /** Returns the address of what was put last. */
   int input() {
-    return input.address();
+    return core.input.address();
   }
 
   /**
@@ -110,40 +205,40 @@ final class Store {
    */
   int putId(String id) {
     // What is longer is refused before it is written.
-    return writer.writeId(reserve(3L * Math.min(id.length(), Frame.MAX_ID_BYTES)), id);
+    return core.writer.writeId(reserve(3L * Math.min(id.length(), Frame.MAX_ID_BYTES)), id);
   }
 
   /** Puts a query, with room for so many bytes behind it, and returns its address. */
   int putQuery(float[] query, long more) {
     int at = reserve(4L * query.length + more);
-    memory.putFloats(at, query);
+    core.memory.putFloats(at, query);
     return at;
   }
 
   /** Puts bytes. */
   void putBytes(byte[] bytes) {
-    memory.putBytes(reserve(bytes.length), bytes);
+    core.memory.putBytes(reserve(bytes.length), bytes);
   }
 
   /** Returns the address of a vector's values, or 0 if there is no such vector. */
   int find(String id) {
     int bytes = putId(id);
-    return database.find(input(), bytes);
+    return core.database.find(input(), bytes);
   }
 
   // ---------------------------------------------------------------- results
 
   /** Returns a copy of a vector. */
   float[] vector(int address) {
-    float[] vector = new float[options.dimensions()];
-    memory.getFloats(address, vector);
+    float[] vector = new float[core.options.dimensions()];
+    core.memory.getFloats(address, vector);
     return vector;
   }
 
   /** Returns a view on a vector. */
   FloatBuffer view(int address) {
-    return memory
-        .slice(address, 4L * options.dimensions())
+    return core.memory
+        .slice(address, 4L * core.options.dimensions())
         .asByteBuffer()
         .asReadOnlyBuffer()
         .order(ByteOrder.LITTLE_ENDIAN)
@@ -152,25 +247,26 @@ final class Store {
 
   /** Returns a copy of the last call's output. */
   byte[] output() {
-    return bytes(database.output(), database.outputBytes());
+    return bytes(core.database.output(), core.database.outputBytes());
   }
 
   /** Returns the last call's output as metadata; no bytes are an object without members. */
   String metadata() {
-    int bytes = database.outputBytes();
-    return bytes == 0 ? "{}" : text(database.output(), bytes);
+    int bytes = core.database.outputBytes();
+    return bytes == 0 ? "{}" : text(core.database.output(), bytes);
   }
 
   /** Returns the id of the vector in a slot, or null if none lives there. */
   @Nullable String idAt(int slot) {
-    boolean found = database.rows(slot, 1) > 0 && memory.getInt(database.output()) == slot;
-    int row = database.output();
-    return found ? text(memory.getInt(row + 4), memory.getInt(row + 8)) : null;
+    boolean found =
+        core.database.rows(slot, 1) > 0 && core.memory.getInt(core.database.output()) == slot;
+    int row = core.database.output();
+    return found ? text(core.memory.getInt(row + 4), core.memory.getInt(row + 8)) : null;
   }
 
   byte[] bytes(int address, int n) {
     byte[] copy = new byte[n];
-    memory.getBytes(address, copy, n);
+    core.memory.getBytes(address, copy, n);
     return copy;
   }
 
@@ -178,12 +274,12 @@ final class Store {
     if (text.length < bytes) {
       text = new byte[Math.max(bytes, text.length * 2)];
     }
-    memory.getBytes(address, text, bytes);
+    core.memory.getBytes(address, text, bytes);
     return new String(text, 0, bytes, StandardCharsets.UTF_8);
   }
 
   double number(int address) {
-    return Double.longBitsToDouble(memory.getLong(address));
+    return Double.longBitsToDouble(core.memory.getLong(address));
   }
 
   /** Reads a whole number that lies there as a double. */
@@ -193,7 +289,7 @@ final class Store {
 
   /** Reads a time; a negative one is none. */
   @Nullable Instant instant(int address) {
-    long millis = memory.getLong(address);
+    long millis = core.memory.getLong(address);
     return millis < 0 ? null : Instant.ofEpochMilli(millis);
   }
 }

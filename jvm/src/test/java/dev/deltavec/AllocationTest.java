@@ -32,6 +32,12 @@ class AllocationTest {
   private static final int DIMENSIONS = 48;
   private static final int VECTORS = 1000;
 
+  /**
+   * How often calls are measured before what they allocate is believed. Of the first ten runs of a
+   * large batch four make the history grow, and any may be met by the compiler.
+   */
+  private static final int RUNS = 20;
+
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private final ArrayMemory memory = new ArrayMemory();
   private final Buffer input = new Buffer(new Heap(memory));
@@ -69,12 +75,12 @@ class AllocationTest {
   }
 
   /**
-   * Bytes that the same calls allocate whenever they run: the least of a few runs, as in one of
-   * them buffers grow, and in another the compiler's work makes objects of its own.
+   * Bytes that the same calls allocate whenever they run: the least of some runs, as in one of them
+   * buffers grow, and in another the compiler's work makes objects of its own.
    */
   private long allocatedBy(Runnable calls) {
     long least = Long.MAX_VALUE;
-    for (int run = 0; run < 5 && least != 0; run++) {
+    for (int run = 0; run < RUNS && least != 0; run++) {
       long before = threads.getCurrentThreadAllocatedBytes();
       calls.run();
       least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
@@ -128,7 +134,7 @@ class AllocationTest {
   @Test
   void aRepairAllocatesNothing() {
     long least = Long.MAX_VALUE;
-    for (int run = 0; run < 5 && least != 0; run++) {
+    for (int run = 0; run < RUNS && least != 0; run++) {
       move(100);
       assertThat(database.pending()).isPositive();
       long before = threads.getCurrentThreadAllocatedBytes();

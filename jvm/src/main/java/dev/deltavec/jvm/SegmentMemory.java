@@ -139,6 +139,19 @@ public final class SegmentMemory implements Memory, AutoCloseable {
     cleanable.clean();
   }
 
+  /**
+   * Takes memory for regions to come at once, so that it need not grow, and be copied, step by
+   * step. Takes less, or none, where the limit or the system has no more.
+   *
+   * @param bytes how much all regions are expected to take
+   */
+  public void expect(long bytes) {
+    long end = Math.min(BANK_START + bytes, Math.min(bankBytes, limit));
+    if (growing == firstBank && end > banks[growing].byteSize()) {
+      grow(growing, end);
+    }
+  }
+
   // ---------------------------------------------------------------- regions
 
   @Override
@@ -394,6 +407,16 @@ public final class SegmentMemory implements Memory, AutoCloseable {
   public void putBytes(int address, byte[] values) {
     MemorySegment.copy(
         values, 0, segment(address), ValueLayout.JAVA_BYTE, offset(address), values.length);
+  }
+
+  /**
+   * Stores bytes.
+   *
+   * @param address where the first one goes
+   * @param values what to store
+   */
+  public void putBytes(int address, MemorySegment values) {
+    MemorySegment.copy(values, 0, segment(address), offset(address), values.byteSize());
   }
 
   /**

@@ -41,6 +41,7 @@ final class Calls {
                   params.path("seed").asInt());
       case "memory" -> opened().memory();
       case "churn" -> Map.of("runtime", runtime(), "figures", churn(params, emit));
+      case "storage" -> Map.of("runtime", runtime(), "figures", storage(params, emit));
       default -> throw new IllegalArgumentException("unknown call " + method);
     };
   }
@@ -60,6 +61,20 @@ final class Calls {
       case "scale" -> new ChurnSearch(data, n, rounds, tell).scale();
       default -> throw new IllegalArgumentException("unknown part " + part);
     };
+  }
+
+  private static Map<String, Object> storage(JsonNode params, Consumer<Object> emit)
+      throws IOException {
+    String part = params.path("part").asString();
+    if (!part.equals("open")) {
+      throw new IllegalArgumentException("unknown part " + part);
+    }
+    Path data = Path.of(params.path("data").asString());
+    Path folder = Path.of(params.path("folder").asString());
+    int n = params.path("n").asInt();
+    int rounds = params.path("rounds").asInt();
+    Consumer<String> tell = doing -> emit.accept(Map.of("doing", doing));
+    return new StorageOpen(data, folder, n, rounds, tell).measure();
   }
 
   /** Name and version of what runs here. */

@@ -56,6 +56,10 @@ public final class DeltaLog {
   private final Memory memory;
   private final RecordPages arrivals;
   private int arrived;
+
+  /** The highest number that a snapshot has given to a delta. */
+  private int highest;
+
   private long bytes;
   private long checkpointBytes;
   private int deltas;
@@ -533,6 +537,7 @@ public final class DeltaLog {
     int entry = take(ENTRY_HEADER + length);
     memory.copy(frame, entry + ENTRY_HEADER, length);
     memory.putInt(entry + ARRIVAL, number);
+    highest = Math.max(highest, number);
     append(subject, entry);
     bytes += ENTRY_HEADER + length;
     deltas++;
@@ -625,40 +630,43 @@ public final class DeltaLog {
    * @throws DeltaException {@code OUT_OF_MEMORY}
    */
   public boolean arrange() {
-    long[] order = new long[deltas];
-    int n = 0;
-    for (int slot = 0, limit = image.slotLimit(); slot < limit; slot++) {
-      n = list(slot, order, n);
-    }
-    for (int grave = 0, limit = image.graveLimit(); grave < limit; grave++) {
-      n = list(~grave, order, n);
-    }
-    Keys.sort(order, n);
-    if (n > 0 && !arrivals.ensure(n - 1)) {
+    boolean dense = highest < 4L * deltas + 1024;
+    long[] order = new long[dense ? 0 : deltas];
+    if (!arrivals.ensure(dense ? highest : deltas)) {
       throw new DeltaException(ErrorCode.OUT_OF_MEMORY, "no memory for a history");
     }
-    long before = -1;
-    for (int i = 0; i < n; i++) {
-      int entry = (int) order[i];
-      if (order[i] >>> 32 == before) {
+    int n = 0;
+    for (int slot = -image.graveLimit(), limit = image.slotLimit(); slot < limit; slot++) {
+      for (int entry = image.head(slot); entry != 0; entry = previous(entry)) {
+        if (isCheckpoint(entry)) {
+          continue;
+        }
+        int number = number(entry);
+        if (!dense) {
+          order[n++] = (long) number << 32 | entry & 0xffff_ffffL;
+        } else if (arrival(number) != 0) {
+          return false;
+        } else {
+          memory.putInt(arrivals.address(number), entry);
+        }
+      }
+    }
+    Keys.sort(order, n);
+    for (int i = 1; i < n; i++) {
+      if (order[i] >>> 32 == order[i - 1] >>> 32) {
         return false;
       }
-      before = order[i] >>> 32;
-      memory.putInt(arrivals.address(i), entry);
-      memory.putInt(entry + ARRIVAL, i);
     }
-    arrived = n;
-    return true;
-  }
-
-  private int list(int subject, long[] order, int from) {
-    int n = from;
-    for (int entry = image.head(subject); entry != 0; entry = previous(entry)) {
-      if (!isCheckpoint(entry)) {
-        order[n++] = (long) number(entry) << 32 | entry & 0xffff_ffffL;
+    int most = dense ? highest + 1 : n;
+    for (int i = 0; i < most; i++) {
+      int entry = dense ? arrival(i) : (int) order[i];
+      if (entry != 0) {
+        memory.putInt(arrivals.address(i), 0);
+        memory.putInt(arrivals.address(arrived), entry);
+        memory.putInt(entry + ARRIVAL, arrived++);
       }
     }
-    return n;
+    return true;
   }
 
   /** Frees an entry that is in no chain any more. */

@@ -46,6 +46,9 @@ public final class SnapshotReader {
 
   private int mapped;
 
+  /** Whether the graph was made with this database's options. */
+  private boolean suits;
+
   private boolean hasGraph;
   private boolean hasHistory;
   private boolean badGraph;
@@ -107,7 +110,7 @@ public final class SnapshotReader {
     return hasHistory && log != null;
   }
 
-  /** Returns whether the snapshot had a graph that was damaged, or does not suit the options. */
+  /** Returns whether the snapshot had a graph that was damaged. */
   public boolean hadBadGraph() {
     return badGraph;
   }
@@ -274,7 +277,8 @@ public final class SnapshotReader {
     if (grid != options.grid()) {
       throw unfit("has precision " + grid + ", this database " + options.grid());
     }
-    if (!(same && sameGraph && sameCodes)) {
+    suits = same && sameGraph && sameCodes;
+    if (!suits) {
       graph.spoil();
     }
   }
@@ -588,7 +592,7 @@ public final class SnapshotReader {
     }
     boolean kept = graph.finish(map, mapped);
     if (!kept) {
-      badGraph |= hasGraph;
+      badGraph |= hasGraph && suits;
       graph.rebuild();
     }
     return kept;

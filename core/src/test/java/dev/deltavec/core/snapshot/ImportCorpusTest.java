@@ -1,0 +1,192 @@
+package dev.deltavec.core.snapshot;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.deltavec.core.DatabaseOptions;
+import dev.deltavec.core.Metric;
+import dev.deltavec.core.Quantization;
+import dev.deltavec.core.support.Frames;
+import dev.deltavec.core.support.Generator;
+import dev.deltavec.core.support.TestDatabase;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/** Imports what a fuzzer has left: {@code fuzz/import}, with what came of each beside it. */
+class ImportCorpusTest {
+  private static final String RESULTS = "results.tsv";
+  private static final int MOST_BYTES = 200 << 10;
+  private static final int ALL = SnapshotWriter.INDEX | SnapshotWriter.HISTORY;
+
+  private static Path corpus() throws URISyntaxException {
+    URL directory = ImportCorpusTest.class.getResource("/fuzz/import");
+    return Path.of(Objects.requireNonNull(directory).toURI());
+  }
+
+  @TestFactory
+  Stream<DynamicTest> eachFileGivesWhatItGave() throws IOException, URISyntaxException {
+    Path corpus = corpus();
+    return Files.readAllLines(corpus.resolve(RESULTS)).stream()
+        .map(line ->
+            DynamicTest.dynamicTest(
+                line.substring(0, line.indexOf('\t')),
+                () -> {
+                  String name = line.substring(0, line.indexOf('\t'));
+                  byte[] data = Files.readAllBytes(corpus.resolve(name));
+                  ImportInput input = ImportInput.of(data);
+                  assertThat(input.toBytes()).isEqualTo(data);
+                  assertThat(line(name, input)).isEqualTo(line);
+                }));
+  }
+
+  @Test
+  void allFilesAreListedAndTakeLittleRoom() throws IOException, URISyntaxException {
+    Path corpus = corpus();
+    List<String> listed =
+        Files.readAllLines(corpus.resolve(RESULTS)).stream().map(l -> l.split("\t")[0]).toList();
+    List<String> there = new ArrayList<>();
+    long bytes = 0;
+    for (Path file : files(corpus)) {
+      there.add(file.getFileName().toString());
+      bytes += Files.size(file);
+    }
+    assertThat(there).containsExactlyInAnyOrderElementsOf(listed);
+    assertThat(bytes).isBetween(1L, (long) MOST_BYTES);
+  }
+
+  /** A line of the results: file, options as the npm package has them, result. */
+  private static String line(String name, ImportInput input) {
+    DatabaseOptions options = input.options();
+    return String.join(
+        "\t",
+        name,
+        "" + options.dimensions(),
+        options.metric().name(),
+        "" + options.hnswM(),
+        options.quantization().name(),
+        "" + options.keepFloats(),
+        "" + options.grid(),
+        "" + options.history(),
+        "" + options.maxVectors(),
+        ImportTarget.run(input));
+  }
+
+  private static List<Path> files(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.filter(f -> !f.endsWith(RESULTS)).sorted().toList();
+    }
+  }
+
+  // ---------------------------------------------------------------- the corpus
+
+  /**
+   * Prepares a fuzzer's corpus, or keeps what it has left.
+   *
+   * @param arguments {@code seeds DIRECTORY}: writes exports of small databases; or {@code keep
+   *     FROM... TO}: copies what the directories hold, the smallest first and put right, as far as
+   *     there is room, and writes down what comes of each
+   */
+  public static void main(String[] arguments) throws IOException, NoSuchAlgorithmException {
+    Path to = Files.createDirectories(Path.of(arguments[arguments.length - 1]));
+    if (arguments[0].equals("seeds")) {
+      for (byte[] seed : seeds()) {
+        Files.write(to.resolve(name(seed)), seed);
+      }
+      return;
+    }
+    TreeMap<String, String> lines = new TreeMap<>();
+    List<Path> found = new ArrayList<>();
+    for (int i = 1; i + 1 < arguments.length; i++) {
+      found.addAll(files(Path.of(arguments[i])));
+    }
+    found.sort(Comparator.comparingLong(file -> file.toFile().length()));
+    int room = MOST_BYTES;
+    for (Path file : found) {
+      ImportInput input = ImportInput.of(Files.readAllBytes(file));
+      byte[] data = input.toBytes();
+      room -= lines.containsKey(name(data)) ? 0 : data.length;
+      if (room < 0) {
+        break;
+      }
+      Files.write(to.resolve(name(data)), data);
+      lines.put(name(data), line(name(data), input));
+    }
+    Files.write(to.resolve(RESULTS), lines.values());
+  }
+
+  private static String name(byte[] data) throws NoSuchAlgorithmException {
+    byte[] hash = MessageDigest.getInstance("SHA-256").digest(data);
+    return HexFormat.of().formatHex(hash, 0, 6) + ".bin";
+  }
+
+  private static List<byte[]> seeds() throws IOException {
+    List<byte[]> seeds = new ArrayList<>();
+    for (Metric metric : Metric.values()) {
+      for (Quantization quantization : Quantization.values()) {
+        for (int kind = 0; kind < 4; kind++) {
+          boolean floats = kind != 2 || quantization == Quantization.NONE;
+          DatabaseOptions options =
+              DatabaseOptions.builder()
+                  .dimensions(3)
+                  .metric(metric)
+                  .quantization(quantization)
+                  .hnswM(3)
+                  .keepFloats(floats)
+                  .history(floats && kind != 1)
+                  .grid(kind == 3 ? 16 : 0)
+                  .checkpointInterval(3)
+                  .build();
+          int choices = options.history() ? 0 : ImportInput.NO_HISTORY;
+          byte[] whole;
+          byte[] both;
+          try (TestDatabase db = new TestDatabase(options)) {
+            whole = live(db, 6 + 9 * (kind & 1)).export(ALL | SnapshotWriter.MARK);
+            String first = db.ids().first();
+            db.apply(new Frames().create("e", 1, 2, 3).scale(first, 2).metadata("e", "{\"a\":1}"));
+            db.apply(
+                new Frames().delete(db.ids().last()).sparse(first, new int[] {1}, new float[1]));
+            byte[] more = db.export(ALL | SnapshotWriter.INCREMENT);
+            both = java.util.Arrays.copyOf(whole, whole.length + more.length);
+            System.arraycopy(more, 0, both, whole.length, more.length);
+          }
+          for (byte[] stream : List.of(whole, both)) {
+            ImportInput of = ImportInput.of(new byte[] {(byte) choices});
+            seeds.add(new ImportInput(choices, stream, of.options()).toBytes());
+          }
+        }
+      }
+    }
+    return seeds;
+  }
+
+  private static TestDatabase live(TestDatabase db, int vectors) {
+    Generator random = new Generator(vectors);
+    float[] twin = random.vector(3);
+    for (int i = 0; i < vectors; i++) {
+      String id = "" + (char) ('f' + i);
+      db.now++;
+      float[] vector = i % 5 == 1 ? twin : i % 5 == 2 ? new float[3] : random.vector(3);
+      db.apply(new Frames().create(id, vector));
+      if (i % 4 == 3) {
+        db.apply(new Frames().metadata(id, "{\"n\":[1,\"é\"]}").scale(id, 0.5f).offset(id, 1));
+        db.apply(new Frames().dense(id, random.vector(3)));
+      }
+    }
+    db.apply(new Frames().delete("h"));
+    return db;
+  }
+}
