@@ -182,8 +182,9 @@ class ImportCorpusTest {
       float[] vector = i % 5 == 1 ? twin : i % 5 == 2 ? new float[3] : random.vector(3);
       db.apply(new Frames().create(id, vector));
       if (i % 4 == 3) {
-        db.apply(new Frames().metadata(id, "{\"n\":[1,\"é\"]}").scale(id, 0.5f).offset(id, 1));
-        db.apply(new Frames().dense(id, random.vector(3)));
+        db.apply(new Frames().metadata(id, "{\"n\":[1,\"é\"]}").scale(id, 0.5f));
+        db.now += 4; // and it has a checkpoint
+        db.apply(new Frames().sparse(id, new int[] {1}, random.vector(1)));
       }
     }
     db.apply(new Frames().delete("h"));
