@@ -371,10 +371,7 @@ public final class SnapshotReader {
     image.setNewest(slot, time);
     byte[] metadata = new byte[0];
     if (json > 0) {
-      metadata = Bytes.read(memory, at, json);
-      if (!Arrays.equals(MergePatch.apply(new byte[0], metadata), metadata)) {
-        throw corrupt("metadata is not as this database writes it");
-      }
+      metadata = metadata(at, json);
       at += json;
     }
     int replaced = image.metadataBlock(slot);
@@ -390,6 +387,14 @@ public final class SnapshotReader {
       }
     }
     at += rowBytes;
+  }
+
+  private byte[] metadata(int from, int bytes) {
+    byte[] json = Bytes.read(memory, from, bytes);
+    if (!Arrays.equals(MergePatch.apply(new byte[0], json), json)) {
+      throw corrupt("metadata is not as this database writes it");
+    }
+    return json;
   }
 
   private int occupy(int idBytes) {
@@ -433,8 +438,12 @@ public final class SnapshotReader {
         || !(Math.abs(inverse - own) <= own * 1e-4f)) {
       throw corrupt("a vector is malformed");
     }
+    requireGrid(row);
+  }
+
+  private void requireGrid(int row) {
     int grid = options.grid();
-    for (int i = 0; grid != 0 && i < rowBytes; i += 4) {
+    for (int i = 0, floats = options.dimensions() << 2; grid != 0 && i < floats; i += 4) {
       float x = memory.getFloat(row + i);
       double code = (double) x * grid;
       int whole = (int) (code < 0 ? code - 0.5 : code + 0.5);
@@ -516,7 +525,7 @@ public final class SnapshotReader {
     int head = image.head(subject);
     int values = at + Sections.CHECKPOINT_BYTES;
     if (json < 0
-        || json > Database.MAX_METADATA_BYTES
+        || json > (alive ? Database.MAX_METADATA_BYTES : 0)
         || !isTime(time)
         || !isTime(replica)
         // It covers the delta before it; only a horizon has none.
@@ -525,11 +534,15 @@ public final class SnapshotReader {
       throw corrupt("a checkpoint is malformed");
     }
     need(Sections.CHECKPOINT_BYTES + (long) floats + json);
-    if (alive && !kernels.allFinite(values, options.dimensions())) {
-      throw corrupt("a checkpoint has a value that is not finite");
+    // It becomes the vector's when a delta is merged behind it, so it must be one that is exported.
+    if (alive) {
+      if (!kernels.allFinite(values, options.dimensions())) {
+        throw corrupt("a checkpoint has a value that is not finite");
+      }
+      requireGrid(values);
     }
     if (json > 0) {
-      MergePatch.apply(new byte[0], Bytes.read(memory, values + floats, json));
+      metadata(values + floats, json);
     }
     into.restoreCheckpoint(subject, at);
     at = values + floats + json;

@@ -9,6 +9,7 @@ import dev.deltavec.core.support.Frames;
 import dev.deltavec.core.support.Generator;
 import dev.deltavec.core.support.TestDatabase;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URISyntaxException;
 import java.net.URL;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
@@ -97,33 +99,33 @@ class ImportCorpusTest {
    * Prepares a fuzzer's corpus, or keeps what it has left.
    *
    * @param arguments {@code seeds DIRECTORY}: writes exports of small databases; or {@code keep
-   *     FROM... TO}: copies what the directories hold, the smallest first and put right, as far as
-   *     there is room, and writes down what comes of each
+   *     FROM... TO}: copies what the directories hold, put right, those of the first before others
+   *     and the small before the large as far as there is room, and writes down what comes of each
    */
   public static void main(String[] arguments) throws IOException, NoSuchAlgorithmException {
     Path to = Files.createDirectories(Path.of(arguments[arguments.length - 1]));
     if (arguments[0].equals("seeds")) {
+      Files.createDirectories(to.resolveSibling("crashes")); // where the fuzzer writes
       for (byte[] seed : seeds()) {
         Files.write(to.resolve(name(seed)), seed);
       }
       return;
     }
     TreeMap<String, String> lines = new TreeMap<>();
-    List<Path> found = new ArrayList<>();
-    for (int i = 1; i + 1 < arguments.length; i++) {
-      found.addAll(files(Path.of(arguments[i])));
-    }
-    found.sort(Comparator.comparingLong(file -> file.toFile().length()));
     int room = MOST_BYTES;
-    for (Path file : found) {
-      ImportInput input = ImportInput.of(Files.readAllBytes(file));
-      byte[] data = input.toBytes();
-      room -= lines.containsKey(name(data)) ? 0 : data.length;
-      if (room < 0) {
-        break;
+    for (int i = 1; i + 1 < arguments.length; i++) {
+      List<Path> found = new ArrayList<>(files(Files.createDirectories(Path.of(arguments[i]))));
+      found.sort(Comparator.comparingLong(file -> file.toFile().length()));
+      for (Path file : found) {
+        ImportInput input = ImportInput.of(Files.readAllBytes(file));
+        byte[] data = input.toBytes();
+        String name = name(data);
+        if (!lines.containsKey(name) && data.length <= room) {
+          Files.write(to.resolve(name), data);
+          lines.put(name, line(name, input));
+          room -= data.length;
+        }
       }
-      Files.write(to.resolve(name(data)), data);
-      lines.put(name(data), line(name(data), input));
     }
     Files.write(to.resolve(RESULTS), lines.values());
   }
@@ -135,6 +137,13 @@ class ImportCorpusTest {
 
   private static List<byte[]> seeds() throws IOException {
     List<byte[]> seeds = new ArrayList<>();
+    for (String name : List.of("snapshot-v1.bin", "increment-v1.bin")) {
+      try (InputStream in = ImportCorpusTest.class.getResourceAsStream("/golden/" + name)) {
+        byte[] stream = Objects.requireNonNull(in, name).readAllBytes();
+        byte[] before = seeds.isEmpty() ? new byte[1] : seeds.get(0); // choices, and the base
+        seeds.add(join(before, stream));
+      }
+    }
     for (Metric metric : Metric.values()) {
       for (Quantization quantization : Quantization.values()) {
         for (int kind = 0; kind < 4; kind++) {
@@ -160,8 +169,7 @@ class ImportCorpusTest {
             db.apply(
                 new Frames().delete(db.ids().last()).sparse(first, new int[] {1}, new float[1]));
             byte[] more = db.export(ALL | SnapshotWriter.INCREMENT);
-            both = java.util.Arrays.copyOf(whole, whole.length + more.length);
-            System.arraycopy(more, 0, both, whole.length, more.length);
+            both = join(whole, more);
           }
           for (byte[] stream : List.of(whole, both)) {
             ImportInput of = ImportInput.of(new byte[] {(byte) choices});
@@ -173,6 +181,12 @@ class ImportCorpusTest {
     return seeds;
   }
 
+  private static byte[] join(byte[] one, byte[] other) {
+    byte[] both = Arrays.copyOf(one, one.length + other.length);
+    System.arraycopy(other, 0, both, one.length, other.length);
+    return both;
+  }
+
   private static TestDatabase live(TestDatabase db, int vectors) {
     Generator random = new Generator(vectors);
     float[] twin = random.vector(3);
@@ -182,8 +196,9 @@ class ImportCorpusTest {
       float[] vector = i % 5 == 1 ? twin : i % 5 == 2 ? new float[3] : random.vector(3);
       db.apply(new Frames().create(id, vector));
       if (i % 4 == 3) {
-        db.apply(new Frames().metadata(id, "{\"n\":[1,\"é\"]}").scale(id, 0.5f).offset(id, 1));
-        db.apply(new Frames().dense(id, random.vector(3)));
+        db.apply(new Frames().metadata(id, "{\"n\":[1,\"é\"]}").scale(id, 0.5f));
+        db.now += 4; // and it has a checkpoint
+        db.apply(new Frames().sparse(id, new int[] {1}, random.vector(1)));
       }
     }
     db.apply(new Frames().delete("h"));

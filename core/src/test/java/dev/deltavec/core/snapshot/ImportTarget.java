@@ -20,6 +20,12 @@ public final class ImportTarget {
   private static final int ALL = SnapshotWriter.INDEX | SnapshotWriter.HISTORY;
   private static final int UNLIMITED = 1 << 30;
 
+  /** A time between those of the seeds' deltas. */
+  private static final long BETWEEN = 1_000_007;
+
+  /** An id that the seeds have deleted. */
+  private static final String GONE = "h";
+
   /** What an import may answer. */
   private static final Set<ErrorCode> OF_IMPORT =
       EnumSet.of(
@@ -104,48 +110,73 @@ public final class ImportTarget {
   }
 
   private static void inspect(TestDatabase db) {
-    DatabaseOptions options = db.database.options();
-    require(Inside.wrong(db.database) == null, "the index is wrong");
-    float[] query = new Generator(1).vector(options.dimensions());
+    float[] query = new Generator(1).vector(db.database.options().dimensions());
     db.search(query, 5);
     db.searchExact(query, 5);
-    long digest = db.database.digest();
-    byte[] exported = db.export(ALL);
-    ArrayMemory memory = new ArrayMemory(UNLIMITED);
-    try (TestDatabase again =
-        new TestDatabase(options, memory, List.of(exported), new Generator(7))) {
-      require(again.database.digest() == digest, "a copy is another");
-      require((again.output()[8] & 2) == 0, "a copy's graph is damaged");
-      require(Inside.wrong(again.database) == null, "a copy's index is wrong");
-      require(again.search(query, 5).equals(db.search(query, 5)), "a copy finds another");
+    copy(db, query);
+    if (db.database.options().history()) {
+      lookBack(db, query);
+      copy(db, query);
     }
-    require(memory.granted() == 0, "a copy's memory is left over");
-    goOn(db);
+    goOn(db, query);
+    copy(db, query);
   }
 
-  /** Calls what looks into the history, and what adds to it. */
-  private static void goOn(TestDatabase db) {
-    float[] vector = new Generator(2).vector(db.database.options().dimensions());
-    boolean history = db.database.options().history();
+  private static void copy(TestDatabase db, float[] query) {
+    require(Inside.wrong(db.database) == null, "the index is wrong");
+    ArrayMemory memory = new ArrayMemory(UNLIMITED);
+    List<byte[]> streams = List.of(db.export(ALL));
+    DatabaseOptions options = db.database.options();
+    try (TestDatabase copy = new TestDatabase(options, memory, streams, new Generator(7))) {
+      require((copy.output()[8] & 2) == 0, "a copy's graph is damaged");
+      require(copy.database.digest() == db.database.digest(), "a copy is another");
+      require(Inside.wrong(copy.database) == null, "a copy's index is wrong");
+      require(copy.search(query, 5).equals(db.search(query, 5)), "a copy finds another");
+    }
+    require(memory.granted() == 0, "a copy's memory is left over");
+  }
+
+  /** Calls what looks into the history, and what folds it anew. */
+  private static void lookBack(TestDatabase db, float[] vector) {
+    attempt(() -> db.since(new byte[0]));
+    attempt(() -> db.searchAt(vector, 3, BETWEEN));
+    for (String id : db.ids()) {
+      attempt(() -> db.chain(id));
+      attempt(() -> db.getAt(id, BETWEEN));
+      attempt(() -> db.metadataAt(id, BETWEEN));
+      attempt(() -> db.merge(ofAnother(db.database.options(), id, vector)));
+    }
+    attempt(() -> db.merge(ofAnother(db.database.options(), GONE, vector)));
+  }
+
+  /** Calls what adds to the database, and what takes from it. */
+  private static void goOn(TestDatabase db, float[] vector) {
     for (String id : db.ids()) {
       attempt(() -> db.metadata(id));
-      if (history) {
-        attempt(() -> db.chain(id));
-        attempt(() -> db.getAt(id, db.now));
-      }
-      attempt(() -> db.apply(new Frames().scale(id, 0.5f).dense(id, vector)));
-    }
-    if (history) {
-      attempt(() -> db.since(new byte[0]));
-      attempt(() -> db.searchAt(vector, 3, db.now));
+      attempt(() -> db.apply(new Frames().scale(id, 0.5f).metadata(id, "{\"z\":1}")));
     }
     attempt(() -> db.apply(new Frames().create("new", vector).delete("new")));
-    if (history) {
+    if (db.database.options().history()) {
       attempt(() -> db.compact(null, Long.MAX_VALUE, 1, -1));
     }
     db.database.repair(5);
-    require(Inside.wrong(db.database) == null, "the index is wrong after changes");
-    db.search(vector, 5);
+  }
+
+  /** Returns a delta of another replica that comes between others of a vector. */
+  private static byte[] ofAnother(DatabaseOptions options, String id, float[] vector) {
+    DatabaseOptions.Builder other =
+        DatabaseOptions.builder()
+            .dimensions(options.dimensions())
+            .grid(options.grid())
+            .replica(id.hashCode() & 0xffff_ffffL);
+    try (TestDatabase db = new TestDatabase(other.build())) {
+      db.now = BETWEEN;
+      db.apply(new Frames().create(id, vector));
+      byte[] cursor = db.cursor();
+      int last = options.dimensions() - 1;
+      db.apply(new Frames().sparse(id, new int[] {last}, new float[] {0.25f}));
+      return db.since(cursor);
+    }
   }
 
   private static void attempt(Runnable call) {
