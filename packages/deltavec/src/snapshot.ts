@@ -176,7 +176,10 @@ export class Importer {
     const instance = this.#instance;
     this.#guarded(() => {
       if (this.#rest.length > 0) {
-        throw new DeltaError("CORRUPT_DATA", "the snapshot is cut off");
+        throw new DeltaError(
+          "CORRUPT_DATA",
+          "the snapshot is cut off, or something stands behind its end",
+        );
       }
       instance.endImport(this.#handle);
     });
