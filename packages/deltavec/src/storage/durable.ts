@@ -167,8 +167,13 @@ export class DurableLog {
     const last = found.segments.at(-1)?.report;
     const before = openAt(found.segments, Number.POSITIVE_INFINITY);
     const closed = last?.lastKind === CLOSE && last.bad === undefined;
-    const { open, state } = settle(before && readOpen(before), closed);
-    const recovered = await replay(storage, found, state, settings.recover);
+    let { open, state } = settle(before && readOpen(before), closed);
+    let recovered = await replay(storage, found, state, settings.recover);
+    if (closed && recovered.candidate.chain.damage !== undefined) {
+      // What is lost may be known elsewhere, as after a crash: again, with a replica that has issued nothing.
+      ({ open, state } = settle(before && readOpen(before), false));
+      recovered = await replay(storage, found, state, settings.recover);
+    }
     const { candidate, report, open: latest } = recovered;
     const sequence = latest.replica === open.replica ? recovered.sequence : 0;
     const { chain, files } = candidate;
