@@ -199,6 +199,40 @@ describe("a durable database", () => {
     }
   });
 
+  it("keeps all where the clock throws while a snapshot, an import or the end is noted", async () => {
+    for (const what of ["checkpoint", "import"] as const) {
+      const disk = new FaultDisk();
+      let broken = false;
+      const errors: unknown[] = [];
+      const db = await DeltaVectorDB.open(disk.storage(), {
+        dimensions: 3,
+        onError: (error) => errors.push(error),
+        now: () => {
+          if (broken) {
+            throw new Error("no time");
+          }
+          return now();
+        },
+      });
+      await db.applyDeltas(Array.from({ length: 50 }, (_, i) => create(`a${i}`, i)));
+      await db.checkpoint();
+      await db.applyDelta(create("b", 2));
+      const whole = await db.export();
+      broken = true;
+      await (what === "import" ? db.import(whole) : db.checkpoint());
+      broken = false;
+      await db.applyDelta(create("c", 3));
+      await db.checkpoint();
+      const expected = await seen(db);
+      broken = true;
+      await db.close();
+      assert.ok(errors.length > 0);
+      const again = await DeltaVectorDB.open(disk.storage());
+      assert.deepEqual(await seen(again), expected, what);
+      await again.close();
+    }
+  });
+
   it("is LOCKED while it is open, and free once opening has failed", async () => {
     const db = await DeltaVectorDB.open("memory:one", { dimensions: 3 });
     await assert.rejects(DeltaVectorDB.open("memory:one"), { code: "LOCKED" });
