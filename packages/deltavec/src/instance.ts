@@ -415,7 +415,9 @@ export class Instance implements FrameTarget {
     gate?.leave();
     this.#settle();
     if (result < 0) {
-      throw this.#error(result, batch);
+      const error = this.#error(result, batch);
+      this.#keptBudget(now);
+      throw error;
     }
     if (recorder !== undefined) {
       const sequence = this.words[this.output + 4 * count - 2];
@@ -562,10 +564,27 @@ export class Instance implements FrameTarget {
     const { recorder } = this;
     recorder?.check();
     const call = () => this.#exports.dv_merge(this.#handle, this.input, bytes, now, upper(now));
-    this.#done(this.#write(call));
+    const result = this.#write(call);
+    if (result < 0) {
+      const error = this.#error(result, false);
+      this.#keptBudget(now);
+      throw error;
+    }
     const { words, output } = this;
     if (words[output] > 0 || words[output + 2] > 0) {
       recorder?.record(MERGED, words[output], now, 0, undefined, this.bytes, this.input, bytes);
+    } else {
+      this.#keptBudget(now);
+    }
+  }
+
+  /**
+   * A call that should have changed the database has not, but may have compacted history to keep its budget: a merge of nothing,
+   * which does that again, is recorded, or else what is done again later would find another history.
+   */
+  #keptBudget(now: number): void {
+    if (this.#options.autoCompact !== null && this.#options.history && this.#state !== FAULTY) {
+      this.recorder?.record(MERGED, 0, now, 0, undefined, this.bytes, this.input, 0);
     }
   }
 

@@ -167,8 +167,13 @@ export class DurableLog {
     const last = found.segments.at(-1)?.report;
     const before = openAt(found.segments, Number.POSITIVE_INFINITY);
     const closed = last?.lastKind === CLOSE && last.bad === undefined;
-    const { open, state } = settle(before && readOpen(before), closed);
-    const recovered = await replay(storage, found, state, settings.recover);
+    let { open, state } = settle(before && readOpen(before), closed);
+    let recovered = await replay(storage, found, state, settings.recover);
+    if (closed && recovered.candidate.chain.damage !== undefined) {
+      // What is lost may be known elsewhere, as after a crash: again, with a replica that has issued nothing.
+      ({ open, state } = settle(before && readOpen(before), false));
+      recovered = await replay(storage, found, state, settings.recover);
+    }
     const { candidate, report, open: latest } = recovered;
     const sequence = latest.replica === open.replica ? recovered.sequence : 0;
     const { chain, files } = candidate;
@@ -320,12 +325,15 @@ export class DurableLog {
   async #close(end: () => void): Promise<void> {
     try {
       try {
-        await this.#work;
+        for (let work: unknown; work !== this.#work; ) {
+          work = this.#work;
+          await work; // meanwhile an import may have come in
+        }
       } finally {
         end();
       }
       if (this.buffer.failure === undefined) {
-        this.buffer.note(CLOSE, this.#settings.now());
+        this.#note(CLOSE);
       }
       await this.flush();
     } finally {
@@ -346,7 +354,18 @@ export class DurableLog {
   }
 
   #noteOpen(): void {
-    this.buffer.note(OPEN, this.#settings.now(), writeOpen(this.#state.opened()));
+    this.#note(OPEN, writeOpen(this.#state.opened()));
+  }
+
+  /** Notes what is no change. The clock may be the caller's, and throw: it must not be in the way of a snapshot or the end. */
+  #note(kind: typeof OPEN | typeof CLOSE, payload?: Uint8Array): void {
+    let clock = 0;
+    try {
+      clock = this.#settings.now();
+    } catch (error) {
+      this.#settings.onError(error);
+    }
+    this.buffer.note(kind, clock, payload);
   }
 
   #onPending(): void {

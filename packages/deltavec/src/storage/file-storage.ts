@@ -13,8 +13,9 @@ interface Shared {
   readonly name: string;
   readonly node: Node;
   readonly directory: string;
-  /** Whether names have changed since the directory was made sure of. */
-  renamed: boolean;
+  /** How many names were made, and how many of them the directory is known to have on disk. */
+  made: number;
+  sure: number;
   /** Files whose bytes could not be made sure of, and why. */
   readonly doubtful: Map<string, DeltaError>;
 }
@@ -51,7 +52,7 @@ export class FileStorage implements Storage {
     }
     const directory = toPath(here, url, path);
     return new FileStorage(
-      { name: url, node: here, directory, renamed: false, doubtful: new Map() },
+      { name: url, node: here, directory, made: 0, sure: 0, doubtful: new Map() },
       release,
     );
   }
@@ -78,7 +79,7 @@ export class FileStorage implements Storage {
           throw error;
         }
         const made = await files.open(at, "wx+");
-        shared.renamed = true;
+        shared.made++;
         return made;
       });
       try {
@@ -203,14 +204,15 @@ class NodeStorageFile implements StorageFile {
       }
       throw error;
     }
-    if (this.#shared.renamed) {
-      this.#shared.renamed = false;
+    const { made, sure } = this.#shared;
+    if (sure < made) {
+      // Whoever flushes another file meanwhile does so, too, rather than trust in what is not yet done.
       try {
         await syncDirectory(node.files, directory);
       } catch (cause) {
-        this.#shared.renamed = true;
         throw failure(`${this.#shared.name} cannot be made sure of`, cause);
       }
+      this.#shared.sure = Math.max(this.#shared.sure, made);
     }
   }
 

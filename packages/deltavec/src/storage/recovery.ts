@@ -331,6 +331,9 @@ async function keepAside(
   const copy = `lost-${last.toString(16)}-${name}`;
   await withFile(storage, name, (source) =>
     withFile(storage, copy, async (target: StorageFile) => {
+      if ((await source.size()) <= from) {
+        return; // it was emptied before an interruption, behind its copy
+      }
       await target.truncate(0);
       const room = new Uint8Array(1 << 20);
       for (let at = from; ; ) {

@@ -103,6 +103,7 @@ export class StoredDatabase {
         const replica = closed ? (replicaId ?? before?.replica) : undefined;
         const asked = replica === undefined ? others : { ...others, replicaId: replica };
         const options = settleOptions(before?.options, asked, storage.name);
+        state?.drop();
         state = new DatabaseState(others, options.replicaId);
         const open = { replica: options.replicaId, options: storedOptions(options) };
         return { open, state };

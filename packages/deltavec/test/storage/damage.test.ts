@@ -288,3 +288,26 @@ describe("a log of several segments", () => {
     assert.match(String(error?.message), /two databases are mixed up/);
   });
 });
+
+it("does not lose what was kept aside where recovering is interrupted and done again", async () => {
+  const { disk } = await keep(true);
+  const name = nameOf(disk, "log");
+  const bytes = disk.files().get(name)!.slice();
+  bytes[offsets(bytes)[2]! + 5]! ^= 1;
+  disk.put(name, bytes);
+  const behind = "log-00000000000000ff";
+  disk.put(behind, Uint8Array.of(...bytes.subarray(0, 8), 255, ...new Uint8Array(55)));
+  const operations = disk.clone().storage();
+  await openList(operations, { recover: true });
+  for (let at = 1; at <= operations.operations; at++) {
+    const own = disk.clone();
+    await openList(own.storage(at), { recover: true }).catch(() => undefined);
+    own.cut("keep", new Random(1));
+    const { log } = await openList(own.storage(), { recover: true });
+    await log.close(() => {});
+    const lost = [...own.files()].filter(
+      ([file]) => file.startsWith("lost-") && file.endsWith(behind),
+    );
+    assert.ok(lost.every(([, kept]) => kept.length === 64) && lost.length === 1, `at ${at}`);
+  }
+});

@@ -8,6 +8,7 @@ import {
   init,
   type VectorDelta,
 } from "deltavec";
+import { RECORD_BYTES } from "../../src/storage/log.ts";
 import { create, offset, story } from "../support/deltas.ts";
 import { FaultDisk, type Loss } from "../support/fault-storage.ts";
 import { Random } from "../support/random.ts";
@@ -152,6 +153,84 @@ describe("a durable database", () => {
     const third = await DeltaVectorDB.open(disk.storage());
     assert.deepEqual(await seen(third), expected);
     assert.equal(third.options.maxVectors, 3);
+  });
+
+  it("issues under another replica where it was closed, and what came before that is lost", async () => {
+    const disk = new FaultDisk();
+    const db = await DeltaVectorDB.open(disk.storage(), { dimensions: 3, durability: "strict" });
+    await db.applyDelta(create("a", 1));
+    const { replicaId } = db.options;
+    await db.applyDelta(create("lost", 2));
+    await db.close();
+    const [[name, bytes]] = disk.files() as never as [[string, Uint8Array]];
+    const damaged = bytes.slice();
+    damaged[damaged.length - 2 * RECORD_BYTES]! ^= 1;
+    disk.put(name, damaged);
+    const again = await DeltaVectorDB.open(disk.storage(), { recover: true });
+    assert.equal(again.recovery.lost?.record, 2);
+    assert.notEqual(again.options.replicaId, replicaId);
+    await again.applyDelta(create("b", 3));
+    const elsewhere = new DeltaVectorDB({ dimensions: 3 });
+    elsewhere.merge(await again.deltasSince());
+    assert.equal(elsewhere.stateDigest(), await again.stateDigest());
+    await again.close();
+  });
+
+  it("has the history that it had where calls that changed nothing compacted it", async () => {
+    const empty = new DeltaVectorDB({ dimensions: 3 });
+    for (const change of ["refused", "merged"] as const) {
+      const disk = new FaultDisk();
+      const autoCompact = { maxBytes: 2000 };
+      const db = await DeltaVectorDB.open(disk.storage(), { dimensions: 3, autoCompact, now });
+      await db.applyDeltas([create("a", 1), ...story(3, 200)]);
+      const before = await seen(db);
+      if (change === "refused") {
+        await assert.rejects(db.applyDelta(offset("none")), { code: "VECTOR_NOT_FOUND" });
+      } else {
+        await db.merge(empty.deltasSince());
+      }
+      const expected = await seen(db);
+      assert.notDeepEqual(expected, before);
+      await db.flush();
+      disk.cut("drop", new Random(1));
+      const again = await DeltaVectorDB.open(disk.storage());
+      assert.deepEqual(await seen(again), expected, change);
+      await again.close();
+    }
+  });
+
+  it("keeps all where the clock throws while a snapshot, an import or the end is noted", async () => {
+    for (const what of ["checkpoint", "import"] as const) {
+      const disk = new FaultDisk();
+      let broken = false;
+      const errors: unknown[] = [];
+      const db = await DeltaVectorDB.open(disk.storage(), {
+        dimensions: 3,
+        onError: (error) => errors.push(error),
+        now: () => {
+          if (broken) {
+            throw new Error("no time");
+          }
+          return now();
+        },
+      });
+      await db.applyDeltas(Array.from({ length: 50 }, (_, i) => create(`a${i}`, i)));
+      await db.checkpoint();
+      await db.applyDelta(create("b", 2));
+      const whole = await db.export();
+      broken = true;
+      await (what === "import" ? db.import(whole) : db.checkpoint());
+      broken = false;
+      await db.applyDelta(create("c", 3));
+      await db.checkpoint();
+      const expected = await seen(db);
+      broken = true;
+      await db.close();
+      assert.ok(errors.length > 0);
+      const again = await DeltaVectorDB.open(disk.storage());
+      assert.deepEqual(await seen(again), expected, what);
+      await again.close();
+    }
   });
 
   it("is LOCKED while it is open, and free once opening has failed", async () => {

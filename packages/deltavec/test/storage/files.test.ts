@@ -220,3 +220,32 @@ for (const url of ["idb://notes", "opfs://notes"]) {
     await assert.rejects(openStorage(url), { code: "UNSUPPORTED_PLATFORM" });
   });
 }
+
+test("a flush is not done before the directory is made sure of, also where another one does that", async () => {
+  const { here, calls } = watched();
+  const storage = await opened("both", here);
+  const files = [await storage.open("log-1"), await storage.open("log-2")];
+  calls.length = 0;
+  let synced = false;
+  const { open } = here.files;
+  let held = true;
+  here.files.open = async (path, flags) => {
+    const handle = await open(path, flags);
+    if (path.endsWith("both") && held) {
+      held = false;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return handle;
+    }
+    synced ||= path.endsWith("both");
+    return handle;
+  };
+  const first = files[0]!.flush(true);
+  while (held) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await files[1]!.flush(true);
+  assert.equal(synced, true);
+  await first;
+  await Promise.all(files.map((file) => file.close()));
+  await storage.close();
+});
