@@ -979,7 +979,9 @@ public final class Database implements AutoCloseable {
     boolean kept = reader.finish();
     importing = null;
     writer.restore(reader.totals());
-    nextCompaction = reader.totals().nextCompaction;
+    // Arrivals are renumbered: as many are to come as there would have been.
+    Totals totals = reader.totals();
+    nextCompaction = totals.nextCompaction - totals.arrived + (log == null ? 0 : log.arrived());
     int record = out.reserve(IMPORTED_BYTES);
     memory.putInt(record, image.live());
     memory.putInt(record + 4, log == null ? 0 : log.deltas());

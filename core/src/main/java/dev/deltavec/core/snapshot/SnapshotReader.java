@@ -236,6 +236,7 @@ public final class SnapshotReader {
     totals.applied = Double.longBitsToDouble(longWord());
     totals.nextCompaction = word();
     arrived = word();
+    totals.arrived = arrived;
     word();
     versions(word());
     hasGraph = (flags & SnapshotWriter.INDEX) != 0;

@@ -19,6 +19,9 @@ public final class Totals {
   /** How many deltas must have arrived before the history's budget is looked at again. */
   public int nextCompaction;
 
+  /** Of what was read: how many had arrived, those included that are renumbered away. */
+  public int arrived;
+
   /** What was seen of each replica. */
   public Versions versions = new Versions();
 }
