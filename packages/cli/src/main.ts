@@ -81,7 +81,11 @@ program
   .command("dump")
   .description("show what is in such a file, a line for each record, delta or section")
   .argument("<path>", "log, snapshot, exported snapshot, frames, cursor, or a directory")
-  .option("--limit <count>", "the most lines", positive, Number.POSITIVE_INFINITY)
+  .addOption(
+    new Option("--limit <count>", "the most lines")
+      .argParser(positive)
+      .default(Number.POSITIVE_INFINITY, "all"),
+  )
   .option("--json", "a JSON object a line, with all values", false)
   .option("--vector <id>", "only what is of this vector")
   .addHelpText("after", STATUS)

@@ -211,14 +211,18 @@ describe("recovery, as verify foresees it,", () => {
   });
 
   it("fails where the first segment is missing and there is no snapshot", () => {
-    const { possible } = foreseen({ [LOG_3]: segment([applied(changed("a"))], 3, 2) });
+    const { possible, hopeless } = foreseen({ [LOG_3]: segment([applied(changed("a"))], 3, 2) });
     assert.ok(!possible);
+    assert.ok(hopeless, "`recover: true` has nothing to begin with");
   });
 
   it("fails where a record in the middle is damaged, and names the last good one", () => {
     const parts = segment(LOG);
-    const { possible, lines } = foreseen({ [LOG_1]: flipped(parts, offset(parts, 2) + 60) });
+    const { possible, hopeless, lines } = foreseen({
+      [LOG_1]: flipped(parts, offset(parts, 2) + 60),
+    });
     assert.ok(!possible);
+    assert.ok(!hopeless, "`recover: true` goes on from there");
     assert.match(
       lines.at(-1)!,
       /log-0000000000000001 is damaged at byte 146.*last good record is 1/,

@@ -24,7 +24,7 @@ export const LAST_ANSWERS_MS = 100;
 export async function connect(
   given: ConnectOptions,
 ): Promise<RemoteDeltaVectorDB | RemoteDurableDeltaVectorDB> {
-  if (given.storage !== undefined) {
+  if (given?.storage !== undefined) {
     return (await import("./storage/remote-storage.ts")).connectStorage(given);
   }
   const options = resolve(given);

@@ -3,7 +3,7 @@ import { compact } from "./compaction.ts";
 import { toDate, toTime } from "./dates.ts";
 import { DeltaIds, writeDeltaId } from "./delta-id.ts";
 import type { DurableDeltaVectorDB, DurableOptions, StorageSource } from "./durable.ts";
-import { DeltaError, describe, invalid, requireSignal } from "./errors.ts";
+import { DeltaError, describe, invalid, requireReadable, requireSignal } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
 import {
@@ -744,6 +744,7 @@ export class DeltaVectorDB {
     options: { signal?: AbortSignal } = {},
   ): Promise<ImportResult> {
     this.#instance.check();
+    requireReadable(stream);
     requireSignal(options.signal);
     const importer = new Importer(this.#instance);
     try {

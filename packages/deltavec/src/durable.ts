@@ -95,5 +95,8 @@ export interface DurableDeltaVectorDB extends BridgedDatabase {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Where a database is kept: a URL, or a storage of one's own, which is closed with the database. */
+/**
+ * Where a database is kept: a URL, or a storage of one's own, which is closed with the database, and where the database cannot
+ * be opened in it. Wrong options leave it alone.
+ */
 export type StorageSource = string | Storage;

@@ -141,3 +141,10 @@ export function requireSignal(signal: unknown): void {
     throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`);
   }
 }
+
+/** Checks what should be a ReadableStream, of this realm or another. */
+export function requireReadable(stream: unknown): void {
+  if (typeof (stream as Partial<ReadableStream> | null | undefined)?.pipeTo !== "function") {
+    throw invalid(`stream must be a ReadableStream, not ${describe(stream)}`);
+  }
+}

@@ -1,7 +1,7 @@
 import type { ChannelHandle, DeltaChannel, makeChannel } from "./channel.ts";
 import { type Connection, freezeEvent, Scope, untilAborted } from "./connection.ts";
 import { DeltaVectorDB } from "./database.ts";
-import { describe, invalid, requireSignal } from "./errors.ts";
+import { describe, invalid, requireReadable, requireSignal } from "./errors.ts";
 import { filterText } from "./filter.ts";
 import { Listeners } from "./listeners.ts";
 import type { Question, Readers } from "./readers.ts";
@@ -225,6 +225,7 @@ export class RemoteFace
     stream: ReadableStream<Uint8Array>,
     options: { signal?: AbortSignal } = {},
   ): Promise<ImportResult> {
+    requireReadable(stream);
     requireSignal(options.signal);
     const handle = await this.#route<number>(IMPORT, []);
     try {

@@ -589,6 +589,10 @@ export class Server {
 
   #resource(id: unknown): Resource {
     const resource = this.#resources.get(id as number);
+    if (resource === undefined && this.#storage !== undefined) {
+      const message = "what the call goes on with has gone with the tab that led; begin anew";
+      throw new DeltaError("INTERRUPTED", message);
+    }
     if (resource === undefined) {
       throw invalid(`call ${describe(id)} has left nothing behind`);
     }

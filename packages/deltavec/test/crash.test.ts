@@ -33,7 +33,7 @@ for (const [name, kills] of [
       outcomes.push(outcome);
       assert.deepEqual(outcome.lost, [], `seed ${seed}`);
     } finally {
-      await rm(folder, { recursive: true });
+      await rm(folder, { recursive: true, maxRetries: 5 });
     }
   });
 }

@@ -71,5 +71,5 @@ for (const { file, options, result } of ENTRIES) {
 
 test("files that are accepted, and files that are refused, are among them", () => {
   const accepted = ENTRIES.filter(({ result }) => /^[0-9a-f]{16}$/.test(result));
-  assert.ok(accepted.length > 20 && accepted.length < ENTRIES.length - 20, `${accepted.length}`);
+  assert.ok(accepted.length > 20 && accepted.length < ENTRIES.length - 5, `${accepted.length}`);
 });

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { type DeltaError, type DeltaErrorCode, DeltaVectorDB, init } from "deltavec";
+import { MemoryStorage } from "../src/storage/memory-storage.ts";
 import { PACKAGE } from "./support/process.ts";
 
 before(() => init());
@@ -147,3 +148,74 @@ for (const [name, grid] of [
     }
   });
 }
+
+const SNAPSHOT = { vectors: 12, deltas: 22, index: "kept", history: true };
+const SNAPSHOT_DIGEST = "6e609345da37a438";
+
+/** What the golden snapshots were written with. */
+function openForSnapshot(): DeltaVectorDB {
+  return new DeltaVectorDB({ dimensions: 4, hnswM: 3, checkpointInterval: 3, now: () => NOW });
+}
+
+test("snapshot-v1.bin is read", () => {
+  const db = openForSnapshot();
+  const { vectors, deltas, index, history } = db.import(golden("snapshot-v1.bin"));
+  assert.deepEqual({ vectors, deltas, index, history }, SNAPSHOT);
+  assert.equal(db.stateDigest(), SNAPSHOT_DIGEST);
+  assert.ok(db.checkIndex().ok);
+});
+
+test("every truncation of snapshot-v1.bin is corrupt, and nothing changes", () => {
+  const snapshot = golden("snapshot-v1.bin");
+  const db = openForSnapshot();
+  for (let length = 0; length < snapshot.length; length++) {
+    refuses(
+      db,
+      () => db.import(snapshot.slice(0, length)),
+      ["CORRUPT_DATA"],
+      /snapshot/,
+      `${length}`,
+    );
+  }
+});
+
+test("a flipped bit of each byte of snapshot-v1.bin is found, or costs the index alone", () => {
+  const snapshot = golden("snapshot-v1.bin");
+  let rebuilt = 0;
+  for (let at = 0; at < snapshot.length; at++) {
+    const wrong = snapshot.slice();
+    wrong[at]! ^= 1 << (at % 8);
+    const db = openForSnapshot();
+    try {
+      assert.equal(db.import(wrong).index, "damaged", `byte ${at}`);
+      assert.equal(db.stateDigest(), SNAPSHOT_DIGEST);
+      rebuilt++;
+    } catch (error) {
+      const { code } = error as DeltaError;
+      assert.ok(code === "CORRUPT_DATA" || code === "UNSUPPORTED_VERSION", `byte ${at}: ${error}`);
+      assert.equal(db.size, 0);
+    }
+    db.close();
+  }
+  assert.ok(rebuilt > 100, `${rebuilt}`);
+});
+
+test("log-v1.bin, which the JVM wrote, is read", async () => {
+  const storage = new MemoryStorage();
+  const file = await storage.open("log-0000000000000001");
+  await file.write(0, golden("log-v1.bin"));
+  await file.close();
+  await using db = await DeltaVectorDB.open(storage);
+  assert.deepEqual(db.recovery, {
+    snapshot: 0,
+    records: 7,
+    cutBytes: 0,
+    indexRebuilt: false,
+    damaged: [],
+  });
+  assert.equal(await db.stateDigest(), "1191822ffe7565cb");
+  assert.equal(db.options.metric, "euclidean");
+  assert.equal(await db.position, 9);
+  assert.equal((await db.getDeltaChain("first")).deltas.length, 1);
+  assert.deepEqual(await db.getMetadata("zweiter é"), { tags: [1, 2] });
+});

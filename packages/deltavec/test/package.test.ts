@@ -45,10 +45,10 @@ function files(name: string): string[] {
   return [...found];
 }
 
-test("the entry with everything in it takes at most 70 KB gzip", async (t) => {
+test("the entry with everything in it takes at most 72.5 KB gzip", async (t) => {
   const size = gzip(await bundled('export * from "deltavec"'));
   t.diagnostic(`bundled and minified: ${size} bytes gzip`);
-  assert.ok(size <= 70_000, `${size} bytes`);
+  assert.ok(size <= 72_500, `${size} bytes`);
 });
 
 test("the entry's files as published take at most 70 KB gzip", (t) => {
@@ -56,13 +56,13 @@ test("the entry's files as published take at most 70 KB gzip", (t) => {
     .map((name) => gzip(readFileSync(join(PACKAGE, "dist", name))))
     .reduce((a, b) => a + b);
   t.diagnostic(`as published: ${size} bytes gzip`);
-  assert.ok(size <= 70_000, `${size} bytes`);
+  assert.ok(size <= 72_500, `${size} bytes`);
 });
 
-test("the module takes at most 45 KB gzip", (t) => {
+test("the module takes at most 48 KB gzip", (t) => {
   const size = gzip(readFileSync(join(PACKAGE, "dist/deltavec.wasm")));
   t.diagnostic(`deltavec.wasm: ${size} bytes gzip`);
-  assert.ok(size <= 45_000, `${size} bytes`);
+  assert.ok(size <= 48_000, `${size} bytes`);
 });
 
 test("a source adds at most 8 KB gzip to a bundle", async (t) => {

@@ -60,7 +60,11 @@ for (const { title, file, output } of examples) {
 
 function run(...args: string[]): string {
   try {
-    return execFileSync(process.execPath, args, { encoding: "utf8", cwd: here, stdio: "pipe" });
+    return execFileSync(process.execPath, args, {
+      encoding: "utf8",
+      cwd: directory,
+      stdio: "pipe",
+    });
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
     throw new Error(`${args[0]} failed:\n${stdout}${stderr}`);

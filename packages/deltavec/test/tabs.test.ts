@@ -296,6 +296,42 @@ test("ids that are gone over when the leader dies cannot be gone on with, and th
   );
 });
 
+test("an export that was begun at a leader that has died ends with an error", async () => {
+  const [a, b] = await tabs(2);
+  await a.db.applyDelta(create("a"));
+  const reader = b.db.exportStream().getReader();
+  await b.db.size; // until it is begun
+  a.tab.kill();
+  await refused(reader.read(), "INTERRUPTED", /begin anew/);
+});
+
+test("an import that is under way when the leader dies changes nothing", async () => {
+  const [a, b] = await tabs(2);
+  await a.db.applyDelta(create("a"));
+  const whole = await b.db.export();
+  await a.db.applyDelta(create("b"));
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  const importing = b.db.importStream(readable);
+  await writer.write(whole.subarray(0, 100));
+  a.tab.kill();
+  writer.write(whole.subarray(100)).catch(() => undefined);
+  writer.close().catch(() => undefined);
+  await refused(importing, "INTERRUPTED", /./);
+  assert.deepEqual(await ids(b.db), ["a", "b"]);
+});
+
+test("what a follower imports is there for all, and kept", async () => {
+  const [a, b] = await tabs(2);
+  await a.db.applyDelta(create("a"));
+  const whole = await b.db.export();
+  await a.db.applyDelta(create("b"));
+  await b.db.import(whole);
+  assert.deepEqual(await ids(a.db), ["a"]);
+  a.tab.kill();
+  assert.deepEqual(await ids(b.db), ["a"]);
+});
+
 test("a tab that follows refuses what changes something", async () => {
   await tabs(1);
   const [b] = await tabs(1, { tabs: "follow" });

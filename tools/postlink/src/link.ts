@@ -5,6 +5,7 @@ import { BINDINGS } from "./bindings.ts";
 import { legacyExceptions } from "./exceptions.ts";
 import { featureArguments } from "./features.ts";
 import { shortened } from "./idioms.ts";
+import { bareArrays, sharedLayout } from "./layout.ts";
 import { withOurLibrary } from "./library.ts";
 import { localsInOrder, renamedInOrder } from "./order.ts";
 import type { Product } from "./product.ts";
@@ -76,11 +77,16 @@ export function link(input: LinkInput): LinkOutput {
   );
   const text = product.exceptions === "try" ? legacyExceptions(linked.text) : linked.text;
   writeFileSync(file("linked.wat"), text);
-  const out = product.names ? ["-o", file("linked.wasm")] : ["-S", "-o", file("optimised.wat")];
-  run("wasm-opt", ...featureArguments(), "-g", ...OPTIMISATION, file("linked.wat"), ...out);
+  const optimise = (passes: readonly string[], from: string, ...out: string[]) =>
+    run("wasm-opt", ...featureArguments(), "-g", ...ASSUMPTIONS, ...passes, file(from), ...out);
+  optimise(OPTIMISATION, "linked.wat", "-S", "-o", file("optimised.wat"));
+  const optimised = readFileSync(file("optimised.wat"), "utf8");
+  writeFileSync(file("shared.wat"), shared(optimised));
+  const out = product.names ? ["-o", file("linked.wasm")] : ["-S", "-o", file("again.wat")];
+  optimise(OPTIMISATION_OF_SHARED, "shared.wat", ...out);
   if (!product.names) {
-    const optimised = readFileSync(file("optimised.wat"), "utf8");
-    writeFileSync(file("ordered.wat"), localsInOrder(renamedInOrder(optimised)));
+    const again = readFileSync(file("again.wat"), "utf8");
+    writeFileSync(file("ordered.wat"), localsInOrder(renamedInOrder(again)));
     const order = ["--reorder-functions-by-name", ...STRIP, "-o", file("linked.wasm")];
     run("wasm-opt", ...featureArguments(), file("ordered.wat"), ...order);
   }
@@ -90,19 +96,18 @@ export function link(input: LinkInput): LinkOutput {
 }
 
 /**
- * How the module is optimised. Figures are bytes of the compressed module, of about 44,000.
+ * What the optimiser may take for granted, and what it is to leave, whenever it runs. Figures are bytes of the compressed module,
+ * of about 44,000.
  *
- * - `--closed-world`, `--gufa`: what Java's types do not say is found by following values through the whole program.
+ * - `--closed-world`: what is not exported is ours alone.
  * - `--traps-never-happen` (2,700): loads and casts whose results nobody needs go. They are there because they might trap, which no
  *   correct program does; the trap that is wanted is a call that stores outside of the memory (`trap` in kernels.wat).
  * - `--low-memory-unused` (150): an address plus a constant below 1024 becomes an offset. Our data begins above that.
  * - `--always-inline-max-function-size=5` (450): getters are shorter where they are used; 7 and more cost again.
  * - `--skip-pass=local-subtyping` (280): fewer types of locals, fewer groups to declare.
- * - `--type-merging`, `--minimize-rec-groups` (1,500): without the latter the types are one group, sorted by need, not by use.
- * - TeaVM has inlined already: -O3 in place of -Oz costs 1,700 and wins no speed. The batch kernels stay functions of their own,
- *   as their loops need all registers.
+ * - The batch kernels stay functions of their own, as their loops need all registers.
  */
-const OPTIMISATION = [
+const ASSUMPTIONS = [
   "--closed-world",
   "--traps-never-happen",
   "--low-memory-unused",
@@ -111,6 +116,13 @@ const OPTIMISATION = [
   "--no-inline=dotBatch",
   "--no-inline=squaredDistanceBatch",
   "--no-inline=*@text",
+];
+
+/**
+ * How the module is optimised at first: `--gufa` follows values through the whole program and finds what Java's types do not say.
+ * TeaVM has inlined already: -O3 in place of -Oz costs 1,700 and wins no speed.
+ */
+const OPTIMISATION = [
   "-Oz",
   "--gufa",
   "--type-ssa",
@@ -118,8 +130,29 @@ const OPTIMISATION = [
   "--type-merging",
   "--cfp-reftest",
   "-Oz",
+];
+
+/**
+ * And again when arrays are bare (850) and classes share layouts (2,500). What joins an allocation with the values that are set
+ * next stays out of it: that would name all fields of all classes. `--minimize-rec-groups` (1,500): else the types are one group,
+ * sorted by need, not by use.
+ */
+const OPTIMISATION_OF_SHARED = [
+  "--skip-pass=heap-store-optimization",
+  "-Oz",
   "--minimize-rec-groups",
 ];
+
+/** Classes of which objects come and go with deltas that have metadata, and with filters: they should be small. */
+const PASSING = /\.core\.json\.|\.filter\.Scalar|\.index\.Selection/;
+
+/** The optimised module with what `layout.ts` does to it. Few objects live of the classes that share the larger layout. */
+function shared(optimised: string): string {
+  const isOurs = (id: string) => id.startsWith("$dev.deltavec.");
+  const isLasting = (id: string) => isOurs(id) && !PASSING.test(id);
+  const large = sharedLayout(bareArrays(optimised), "$shared", isLasting);
+  return sharedLayout(large, "$passing", (id) => isOurs(id) && PASSING.test(id));
+}
 
 /** Bytes of static data, from the custom section in which TeaVM tells its loader. */
 function staticData(teavm: Uint8Array<ArrayBuffer>): number {

@@ -21,6 +21,8 @@ const AGAIN = 5;
 export interface Recovery {
   /** Whether it would succeed, without `recover: true`. */
   readonly possible: boolean;
+  /** Where it is not possible: whether `recover: true` does not help either, as far as that is known. */
+  readonly hopeless?: boolean;
   /** What it would do, or why it cannot. */
   readonly lines: readonly string[];
 }
@@ -131,7 +133,7 @@ export function planRecovery(files: readonly Checked[]): Recovery {
         ? `no good snapshot, and ${segments[0] === undefined ? "no log" : `the log begins with ${segments[0].name}`}`
         : describeDamage(far.chain.damage),
     );
-    return { possible: false, lines };
+    return { possible: false, hopeless: far === undefined, lines };
   }
   const { files: begun, records, chain } = best;
   for (const { name } of begun) {

@@ -99,7 +99,9 @@ function printDirectory(path: string, found: CheckedDirectory, strict: boolean):
   }
   line(
     "",
-    recovery.possible ? "would succeed" : "would fail without `recover: true`",
+    recovery.possible
+      ? "would succeed"
+      : `would fail${recovery.hopeless ? ", also with" : " without"} \`recover: true\``,
     recovery.possible ? colors.green : colors.red,
   );
   // What a crash leaves is no damage: the newest log's end, a snapshot that was not finished.

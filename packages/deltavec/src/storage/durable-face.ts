@@ -160,9 +160,10 @@ export class DurableFace
   }
 
   /** Carries out a call at once; its answer comes when what it changed is safe. */
-  async #run(call: (db: DeltaVectorDB) => unknown): Promise<unknown> {
-    this.#db();
-    return this.#stored.run(call);
+  #run(call: (db: DeltaVectorDB) => unknown): Promise<unknown> {
+    return this.#closing === undefined
+      ? this.#stored.run(call)
+      : Promise.reject(new DeltaError("CLOSED", "the database is closed"));
   }
 
   /** What is shown of it. */

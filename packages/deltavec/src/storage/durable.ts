@@ -257,14 +257,24 @@ export class DurableLog {
    * @returns what the call does; in strict mode once all that it changed is on disk, in relaxed mode at once, unless too much
    * waits to be written
    */
-  async run<T>(call: () => T): Promise<Awaited<T>> {
-    const { buffer } = this;
-    const { number } = buffer;
-    const result = await call();
-    if (buffer.number !== number || !this.#told) {
-      await this.settled();
+  run<T>(call: () => T): Promise<Awaited<T>> {
+    // No async function: this is the way of each change, and one promise is enough for most.
+    const { number } = this.buffer;
+    let result: T;
+    try {
+      result = call();
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return result;
+    return result instanceof Promise
+      ? result.then((value) => this.#whenSettled(number, value))
+      : this.#whenSettled(number, result as Awaited<T>);
+  }
+
+  #whenSettled<T>(before: number, result: T): Promise<T> {
+    const changed = this.buffer.number !== before || !this.#told;
+    const wait = changed ? this.settled() : undefined;
+    return wait === undefined ? Promise.resolve(result) : wait.then(() => result);
   }
 
   /**

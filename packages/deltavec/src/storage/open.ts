@@ -1,12 +1,15 @@
 import type { DurableDeltaVectorDB, DurableOptions, StorageSource } from "../durable.ts";
-import { describe, invalid, requireSignal } from "../errors.ts";
+import { DeltaError, describe, invalid, quote, requireSignal } from "../errors.ts";
 import { loadedModule } from "../module.ts";
 import { databaseOptions, one } from "../options.ts";
 import { DurableFace } from "./durable-face.ts";
 import type { Storage } from "./storage.ts";
 import { parseStorageUrl } from "./storage-url.ts";
-import { type StorageOptions, StoredDatabase } from "./stored.ts";
+import { resolveStorage, type StorageOptions, StoredDatabase } from "./stored.ts";
 import { openStorage } from "./url.ts";
+
+/** Storages that applications gave and that a database has open. */
+const taken = new WeakSet<Storage>();
 
 /** `DeltaVectorDB.open`. */
 export async function open(
@@ -30,13 +33,24 @@ export async function open(
   if (typeof source === "string" && isShared(source, tabs)) {
     return openShared(source, options, how);
   }
-  const storage = isStorage(source) ? source : await openStorage(source);
+  // What can be told from the options alone is told before anything is made or locked.
+  loadedModule();
+  resolveStorage(how);
+  databaseOptions(given);
+  let storage: Storage;
+  if (typeof source === "string") {
+    storage = await openStorage(source);
+  } else {
+    storage = requireStorage(source, tabs);
+    taken.add(storage);
+  }
   let stored: StoredDatabase;
   try {
     signal?.throwIfAborted();
-    stored = await StoredDatabase.open(storage, given, how);
+    stored = await StoredDatabase.open(storage, given, how, () => taken.delete(storage));
   } catch (error) {
-    await storage.close();
+    await storage.close().catch(() => undefined); // the first error says why
+    taken.delete(storage);
     throw error;
   }
   if (signal?.aborted) {
@@ -75,12 +89,31 @@ async function openShared(
   );
 }
 
-function isStorage(source: unknown): source is Storage {
-  return (
-    typeof source === "object" &&
-    source !== null &&
-    ["list", "open", "remove", "close"].every(
-      (name) => typeof (source as Record<string, unknown>)[name] === "function",
-    )
-  );
+/**
+ * Checks a storage of the application's own.
+ *
+ * @throws DeltaError INVALID_ARGUMENT for what is none; LOCKED for one that a database has open
+ */
+function requireStorage(source: unknown, tabs: DurableOptions["tabs"]): Storage {
+  if (typeof source !== "object" || source === null || source instanceof URL) {
+    parseStorageUrl(source); // says what a storage may be
+  }
+  const storage = source as Storage;
+  if (typeof storage.name !== "string") {
+    throw invalid(`a Storage needs a name, a string, not ${describe(storage.name)}`);
+  }
+  for (const method of ["list", "open", "remove", "close"] as const) {
+    if (typeof storage[method] !== "function") {
+      throw invalid(
+        `the storage ${quote(storage.name)} needs the method ${method}, not ${describe(storage[method])}`,
+      );
+    }
+  }
+  if (tabs === "share" || tabs === "follow") {
+    throw invalid(`option tabs cannot be ${describe(tabs)} for ${storage.name}: it has no tabs`);
+  }
+  if (taken.has(storage)) {
+    throw new DeltaError("LOCKED", `${storage.name} is open already`);
+  }
+  return storage;
 }

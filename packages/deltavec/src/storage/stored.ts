@@ -60,13 +60,21 @@ export class StoredDatabase {
   /** The storage's name. */
   readonly storage: string;
   readonly #log: DurableLog;
+  readonly #closed: (() => void) | undefined;
 
-  private constructor(db: DeltaVectorDB, log: DurableLog, durability: Durability, storage: string) {
+  private constructor(
+    db: DeltaVectorDB,
+    log: DurableLog,
+    durability: Durability,
+    storage: string,
+    closed: (() => void) | undefined,
+  ) {
     this.db = db;
     this.#log = log;
     this.durability = durability;
     this.recovery = log.report;
     this.storage = storage;
+    this.#closed = closed;
   }
 
   /**
@@ -74,12 +82,14 @@ export class StoredDatabase {
    *
    * @param storage - is closed with the database, and not if this fails
    * @param given - the database's options; those that are not there are the stored ones. The clock and `onError` are among them
+   * @param closed - called once the storage is closed with the database, or could not be
    * @throws DeltaError CORRUPT_DATA, UNSUPPORTED_VERSION, INVALID_ARGUMENT, what the storage throws
    */
   static async open(
     storage: Storage,
     given: DeltaDBOptions,
     how: StorageOptions,
+    closed?: () => void,
   ): Promise<StoredDatabase> {
     const { durability, flushMs, recover, create } = resolveStorage(how);
     let state: DatabaseState | undefined;
@@ -99,7 +109,7 @@ export class StoredDatabase {
       });
       const { db } = state as unknown as DatabaseState;
       backstage(db).instance.recorder = log.buffer;
-      return new StoredDatabase(db, log, durability, storage.name);
+      return new StoredDatabase(db, log, durability, storage.name, closed);
     } catch (error) {
       state?.drop();
       throw error;
@@ -127,8 +137,12 @@ export class StoredDatabase {
   }
 
   /** Flushes, closes the database and the storage. */
-  close(): Promise<void> {
-    return this.#log.close(() => this.db.close());
+  async close(): Promise<void> {
+    try {
+      await this.#log.close(() => this.db.close());
+    } finally {
+      this.#closed?.();
+    }
   }
 }
 

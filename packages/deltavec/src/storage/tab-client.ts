@@ -10,6 +10,7 @@ import {
   EVENT,
   encodeError,
   FRAMES,
+  IMPORT,
   NEXT,
   type OpenedImage,
   type Page,
@@ -93,7 +94,8 @@ interface Feed {
   over: boolean;
 }
 
-const FEEDS: readonly string[] = ["onDelta", "deltas", "ids"];
+/** Calls that leave something behind; of these, feeds of deltas can go on elsewhere. */
+const FEEDS: readonly string[] = ["onDelta", "deltas", "ids", "exportStream"];
 
 /**
  * The half of a tab that has calls carried out, by whichever tab leads: its own or another. A {@link Connection} takes it for a
@@ -186,7 +188,7 @@ export class TabClient implements Port {
         this.#cancel(args[0] as number, request, dropped);
       } else if (method === CLOSE) {
         this.#closing = id;
-      } else if (this.#options.mode === "follow" && !READS.has(method)) {
+      } else if (this.#options.mode === "follow" && (!READS.has(method) || method === IMPORT)) {
         answers.push([ERROR, id, encodeError(readOnly(this.#options.url))]);
       } else {
         const { failed, over = false } =
@@ -645,7 +647,7 @@ export class TabClient implements Port {
       this.#turn(source, value as Page);
     } else if (feed !== undefined) {
       feed.made = true;
-      if (feed.method !== "ids") {
+      if (feed.method === "onDelta" || feed.method === "deltas") {
         const { next = 0, options } = feed;
         const since = feed.method === "deltas" ? options?.since : undefined;
         feed.next = Math.max(next, since ?? (value as number));
@@ -734,7 +736,7 @@ function noChannel(url: string): DeltaError {
 function lost(url: string): DeltaError {
   return new DeltaError(
     "INTERRUPTED",
-    `the tab that led ${url} has gone: ids that are gone over cannot be gone on with in another; begin anew`,
+    `the tab that led ${url} has gone: ids and exports cannot be gone on with in another; begin anew`,
   );
 }
 

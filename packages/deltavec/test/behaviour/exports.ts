@@ -225,6 +225,16 @@ export function exports({ test, open }: Bench): void {
     await fails(() => db.importStream(cut(broken, 50)), "CORRUPT_DATA", /snapshot, byte/);
     same(await picture(db), before);
   });
+
+  test("importing from what is no stream is refused by name", async () => {
+    const db = await open({ dimensions: DIMENSIONS });
+    const data = await db.export();
+    await fails(
+      () => db.importStream(data as never),
+      "INVALID_ARGUMENT",
+      /stream must be a ReadableStream, not Uint8Array/,
+    );
+  });
 }
 
 async function fill2(db: Face): Promise<void> {

@@ -40,6 +40,7 @@ export async function chromiumPlace(scheme: "idb" | "opfs", folder: string): Pro
     async start(database, hear): Promise<Running> {
       const tab = await browser.context.newPage();
       await tab.exposeFunction("answer", hear);
+      tab.on("crash", () => hear("failed: the page crashed"));
       await tab.goto(`${site.origin}/#${scheme}://db${database}`);
       return {
         send: (line) => void tab.evaluate((told) => tell(told), line).catch(() => undefined),

@@ -148,6 +148,7 @@ class Life {
       await sleep(random.below(8));
     }
     await this.#kill();
+    this.#throwFailure();
     const { tear } = this.#place;
     if (tear !== undefined && random.below(4) === 0) {
       const zeros = random.below(3) === 0;
@@ -261,6 +262,10 @@ class Life {
     if (quota > 0) {
       await inTime(enough, "the acknowledgements");
     }
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
     if (this.#failure !== undefined) {
       throw this.#failure;
     }

@@ -18,7 +18,7 @@ for (const name of names.length > 0 ? names : Object.keys(PLACES)) {
   outcomes.push(outcome);
   console.error(JSON.stringify(outcome));
   if (outcome.lost.length === 0) {
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, maxRetries: 5 });
   }
 }
 console.log(summary(outcomes));

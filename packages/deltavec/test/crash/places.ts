@@ -1,5 +1,5 @@
 // Where databases are that are killed, and the processes that open them.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { appendFile, mkdir, readdir } from "node:fs/promises";
@@ -30,8 +30,10 @@ function nodePlace(folder: string): Place {
 
 /** Databases in a folder's folders, opened by Java's processes. */
 function jvmPlace(folder: string): Place {
-  const { JAVA_HOME } = process.env;
-  const java = JAVA_HOME === undefined ? "java" : join(JAVA_HOME, "bin/java");
+  // The Java that compiled it: what the path leads to may be too old.
+  const find = '. build/jdk.sh && find_jdk && echo "$JAVA_HOME"';
+  const home = execFileSync("sh", ["-c", find], { cwd: ROOT, encoding: "utf8" }).trim();
+  const java = join(home, "bin/java");
   if (!existsSync(join(CLASSES[0], "dev/deltavec/CrashVictim.class"))) {
     throw new Error("the JVM's tests are not compiled: ./mvnw test-compile -pl core,jvm");
   }

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
 import { type BrowserContext, chromium } from "playwright-core";
 import { PACKAGE } from "./process.ts";
@@ -105,18 +106,30 @@ export class Browser implements AsyncDisposable {
     return new Browser(context, folder === undefined ? profile : undefined);
   }
 
-  /** Kills it, or all processes that run pages, from outside. */
+  /** Kills it, or all processes that run pages, from outside. Resolved once it has seen that they are dead. */
   async kill(type: "browser" | "renderer"): Promise<void> {
     const session = await this.context.browser()?.newBrowserCDPSession();
     if (session === undefined) {
       throw new Error("the browser does not tell its processes");
     }
-    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-    const closed = type === "browser" ? this.context.waitForEvent("close") : session.detach();
-    for (const { id } of processInfo.filter((each) => each.type === type)) {
+    const running = async (): Promise<number[]> => {
+      const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+      return processInfo.filter((each) => each.type === type).map(({ id }) => id);
+    };
+    const doomed = await running();
+    const closed = type === "browser" ? this.context.waitForEvent("close") : undefined;
+    for (const id of doomed) {
       process.kill(id, "SIGKILL");
     }
-    await closed;
+    if (closed !== undefined) {
+      await closed;
+      return;
+    }
+    // A process that waited for a page would be given the next one, dead as it is.
+    while ((await running()).some((id) => doomed.includes(id))) {
+      await sleep(5);
+    }
+    await session.detach();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,9 +22,8 @@ export async function measureChange(
     await fill(db, data, n, false);
     await db.flush();
     await tell("base");
-    const before = storage.bytes;
     await db.checkpoint();
-    const base = storage.bytes - before;
+    const base = await snapshotBytes(storage);
     await tell("changes");
     const random = new Random(0xc4a6e);
     const times = await inRounds(Math.max(rounds, 3), async () => {
@@ -38,5 +37,16 @@ export async function measureChange(
     return { ...times, base_bytes: base };
   } finally {
     await db.close();
+  }
+}
+
+/** Bytes of the newest whole snapshot. It may have been written before it was asked for. */
+async function snapshotBytes(storage: CountingStorage): Promise<number> {
+  const names = (await storage.list()).filter((name) => name.startsWith("snapshot-")).sort();
+  const file = await storage.open(names.at(-1)!);
+  try {
+    return await file.size();
+  } finally {
+    await file.close();
   }
 }

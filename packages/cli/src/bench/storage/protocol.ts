@@ -111,7 +111,7 @@ export interface StrictFigures {
 export interface ChangeFigures {
   /** Bytes written for one changed vector and the checkpoint behind it. */
   readonly change_bytes: Spread;
-  /** Bytes of the first checkpoint, of all vectors. */
+  /** Bytes of the whole snapshot that it builds on. */
   readonly base_bytes: number;
 }
 

@@ -10,6 +10,11 @@ import type { StorageReport } from "./storage.ts";
 /** Columns of the first column of a table. */
 const FIRST = 30;
 
+/** Columns that a median, the least and the most take. */
+const NARROW = 22;
+/** Stands between a median and the others. */
+const GAP = "\u0000";
+
 /** The report as text, 80 columns wide. */
 export function renderStorage(report: StorageReport): string {
   const { about, engines, bars, barsNode } = report;
@@ -17,7 +22,13 @@ export function renderStorage(report: StorageReport): string {
   const each = Math.min(Math.floor((WIDTH - FIRST - names.length - 2) / names.length), 34);
   const head = ["", ...names.map((name) => colors.bold(TITLES[name]))];
   const out = table(head, [FIRST, ...names.map(() => each)], 1);
-  const rows = LINES.map(([what, of]) => [what, ...names.map((name) => of(engines[name]!) ?? "-")]);
+  // Three engines have no room for more than medians.
+  const show =
+    each < NARROW ? (cell: string) => cell.split(GAP)[0]! : (cell: string) => cell.replace(GAP, "");
+  const rows = LINES.map(([what, of]) => [
+    what,
+    ...names.map((name) => show(of(engines[name]!) ?? "-")),
+  ]);
   out.push(...rows.filter(([, ...cells]) => cells.some((cell) => cell !== "-")));
   const main = engines.chromium === undefined ? "Node" : "Chromium";
   return [
@@ -31,7 +42,11 @@ export function renderStorage(report: StorageReport): string {
     ),
     ...(out.length === 0
       ? []
-      : ["", heading("Median, and the least and the most of all rounds"), out.toString()]),
+      : [
+          "",
+          heading(each < NARROW ? "Medians" : "Median, and the least and the most of all rounds"),
+          out.toString(),
+        ]),
     ...killLines(report.kills),
     ...(barsNode === undefined
       ? []
@@ -74,7 +89,7 @@ const LINES: readonly Line[] = [
   ["  with history", (f) => f.open && ms(f.open.history_ms)],
   ["Relaxed log, ratio: batches", (f) => f.relaxed && ratio(f.relaxed.batches)],
   ["  calls", (f) => f.relaxed && ratio(f.relaxed.calls)],
-  ["  all batches, with snapshots", (f) => f.relaxed?.overall.toFixed(2)],
+  ["  with snapshots, in all", (f) => f.relaxed?.overall.toFixed(2)],
   ["  a delta in memory, us", (f) => f.relaxed && ratio(f.relaxed.memory_us)],
   ["  with the log, us", (f) => f.relaxed && ratio(f.relaxed.storage_us)],
   ["Strict: deltas in a second", (f) => f.strict && cells(f.strict.appends_per_s, rounded)],
@@ -103,5 +118,5 @@ function rounded(value: number): string {
 
 function cells({ median, rounds }: Spread, show: (value: number) => string): string {
   const rest = [Math.min(...rounds), Math.max(...rounds)].map((v) => show(v).padStart(7));
-  return `${colors.bold(show(median))}${colors.dim(rest.join(""))}`;
+  return `${colors.bold(show(median))}${GAP}${colors.dim(rest.join(""))}`;
 }

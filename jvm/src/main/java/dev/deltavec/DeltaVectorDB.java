@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A database of vectors that change by deltas, with search for the nearest ones. Everything is in
- * memory, outside the Java heap.
+ * memory, outside the Java heap; a durable database ({@link Builder#open}) is kept in files, too.
  *
  * {@snippet :
  * try (DeltaVectorDB db = DeltaVectorDB.builder().dimensions(3).build()) {
@@ -50,8 +50,10 @@ import org.jspecify.annotations.Nullable;
  * another thread that does.
  *
  * <p>Every method throws a {@link DeltaException} {@code CLOSED} after {@link #close}. After any
- * error the database is as it was before the call. A database that is never closed gives its memory
- * back when the garbage collector finds it, which may be late: it does not know how much that is.
+ * error the database is as it was before the call, but for {@code STORAGE_FAILED} and {@code
+ * QUOTA_EXCEEDED}: the change may then be in memory and not on disk, and no more are taken. A
+ * database that is never closed gives its memory back when the garbage collector finds it, which
+ * may be late: it does not know how much that is.
  */
 public final class DeltaVectorDB implements AutoCloseable {
   private static final int IDS_PAGE = 1024;
@@ -728,6 +730,7 @@ public final class DeltaVectorDB implements AutoCloseable {
     private final Map<String, Object> options = new HashMap<>();
     private @Nullable String replicaId;
     private boolean idleRepair = true;
+    private @Nullable Duration maxClockAhead;
     private long memoryLimit = SegmentMemory.MAX_BYTES;
     private InstantSource clock = InstantSource.system();
     private Durability durability = Durability.RELAXED;
@@ -801,11 +804,7 @@ public final class DeltaVectorDB implements AutoCloseable {
      * is refused, as a clock must have been wrong. Default one day.
      */
     public Builder maxClockAhead(Duration value) {
-      if (value.isNegative()) {
-        throw wrong("maxClockAhead must not be negative, not " + value);
-      }
-      boolean bounded = value.getSeconds() < Frame.TIME_LIMIT;
-      options.put(StoredOptions.MAX_CLOCK_AHEAD, bounded ? value.toMillis() : Long.MAX_VALUE);
+      maxClockAhead = Objects.requireNonNull(value, "maxClockAhead");
       return this;
     }
 
@@ -977,11 +976,20 @@ public final class DeltaVectorDB implements AutoCloseable {
       if (memoryLimit < 0 || memoryLimit > SegmentMemory.MAX_BYTES) {
         throw wrong("memoryLimit must be from 0 to 2^32, not " + memoryLimit);
       }
+      Map<String, Object> all = new HashMap<>(options);
+      Duration ahead = maxClockAhead;
+      if (ahead != null) {
+        if (ahead.isNegative()) {
+          throw wrong("maxClockAhead must not be negative, not " + ahead);
+        }
+        boolean bounded = ahead.getSeconds() < Frame.TIME_LIMIT;
+        all.put(StoredOptions.MAX_CLOCK_AHEAD, bounded ? ahead.toMillis() : Long.MAX_VALUE);
+      }
       if (flushInterval.isNegative() || flushInterval.isZero()) {
         throw wrong("flushInterval must be over 0, not " + flushInterval);
       }
       return new OpenRequest(
-          Map.copyOf(options),
+          Map.copyOf(all),
           replicaId == null ? Store.randomReplica() : replica(replicaId),
           memoryLimit,
           clock,

@@ -45,18 +45,31 @@ final class StoredOptions {
 
   private StoredOptions() {}
 
-  /** Returns the options of a database. */
+  /**
+   * Returns the options of a database.
+   *
+   * @throws DeltaException {@code INVALID_ARGUMENT} naming the option that is out of its range
+   */
   static DatabaseOptions build(Map<String, ?> options, long replica) {
     boolean keepFloats = flag(options, KEEP_FLOATS, true);
+    boolean history = flag(options, HISTORY, keepFloats);
+    long maxBytes = member(options, AUTO_COMPACT, "maxBytes");
+    if (maxBytes < 0 || (maxBytes > 0 && !history)) {
+      throw wrong("autoCompact must be 0 or more, and 0 without history, not " + maxBytes);
+    }
+    double sampleRate = number(options, RECALL_SAMPLE_RATE, 0).doubleValue();
+    if (!(sampleRate >= 0 && sampleRate <= 1)) {
+      throw wrong("recallSampleRate must be from 0 to 1, not " + sampleRate);
+    }
     DatabaseOptions.Builder builder = DatabaseOptions.builder();
     DatabaseOptions defaults = builder.build();
     return builder
         .dimensions(whole(options, DIMENSIONS, defaults.dimensions()))
         .maxVectors(whole(options, MAX_VECTORS, defaults.maxVectors()))
         .compression(flag(options, COMPRESSION, defaults.compression()))
-        .history(flag(options, HISTORY, keepFloats))
+        .history(history)
         .checkpointInterval(whole(options, CHECKPOINT_INTERVAL, defaults.checkpointInterval()))
-        .maxHistoryBytes(member(options, AUTO_COMPACT, "maxBytes"))
+        .maxHistoryBytes(maxBytes)
         .grid((int) member(options, PRECISION, "grid"))
         .maxAheadMillis(number(options, MAX_CLOCK_AHEAD, defaults.maxAheadMillis()).longValue())
         .hnswM(whole(options, M, defaults.hnswM()))
@@ -65,9 +78,13 @@ final class StoredOptions {
         .metric(Metric.valueOf(name(options, METRIC, defaults.metric())))
         .quantization(Quantization.valueOf(name(options, QUANTIZATION, defaults.quantization())))
         .keepFloats(keepFloats)
-        .recallSampleRate(number(options, RECALL_SAMPLE_RATE, 0).doubleValue())
+        .recallSampleRate(sampleRate)
         .replica(replica)
         .build();
+  }
+
+  private static DeltaException wrong(String what) {
+    return new DeltaException(ErrorCode.INVALID_ARGUMENT, "option " + what);
   }
 
   private static boolean flag(Map<String, ?> options, String name, boolean otherwise) {

@@ -14,7 +14,8 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * <p>A call is {@code {"id", "method", "params"}}; a reply repeats the id and has {@code event}
  * (any number of times), then {@code result} or {@code error}. Methods: {@code demo}, {@code init},
- * {@code open}, {@code run}, {@code memory}, {@code churn}, {@code storage}, as in {@code packages/cli/src/engine}.
+ * {@code open}, {@code run}, {@code memory}, {@code churn}, {@code storage}, as in {@code
+ * packages/cli/src/engine}.
  */
 public final class Main {
   private static final JsonMapper JSON = JsonMapper.shared();

@@ -30,6 +30,12 @@ public final class IndexCheck {
   private int badLists;
   private int firstBad = -1;
 
+  /** Links found from both ends, less those that lead to a lower slot. */
+  private int balance;
+
+  /** Whether every link is looked up from the other end. */
+  private boolean thorough;
+
   /**
    * A check.
    *
@@ -45,6 +51,16 @@ public final class IndexCheck {
 
   /** Checks. */
   public IndexCheck run() {
+    IndexCheck quick = once();
+    if (balance == 0 && asymmetric == 0) {
+      return quick;
+    }
+    IndexCheck again = new IndexCheck(image, index);
+    again.thorough = true;
+    return again.once();
+  }
+
+  private IndexCheck once() {
     int top = -1;
     for (int slot = 0, limit = image.slotLimit(); slot < limit; slot++) {
       if (nodes.lives(slot) != image.occupied(slot)) {
@@ -136,15 +152,28 @@ public final class IndexCheck {
         bad(slot);
       }
     }
-    int degree = Math.min(graph.degree(neighbour, layer), graph.capacity(layer));
-    int back = graph.links(neighbour, layer);
-    for (int i = 0; i < degree; i++) {
-      if (memory.getInt(back + (i << 2)) == slot) {
-        return;
+    // Half of the links are looked up from the other end. If as many lead down as up, all have
+    // their
+    // counterpart, as no list has one twice.
+    if (slot > neighbour && !thorough) {
+      balance--;
+    } else if (isLinked(neighbour, layer, slot)) {
+      balance++;
+    } else {
+      asymmetric++;
+      bad(slot);
+    }
+  }
+
+  private boolean isLinked(int from, int layer, int to) {
+    int degree = Math.min(graph.degree(from, layer), graph.capacity(layer));
+    int list = graph.links(from, layer);
+    for (int end = list + (degree << 2); list != end; list += 4) {
+      if (memory.getInt(list) == to) {
+        return true;
       }
     }
-    asymmetric++;
-    bad(slot);
+    return false;
   }
 
   private void checkDuplicate(int slot) {
