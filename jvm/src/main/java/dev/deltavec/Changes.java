@@ -31,6 +31,7 @@ final class Changes {
     try {
       store.database().apply(frame, end - frame, 1, now);
     } catch (DeltaException e) {
+      store.keptBudget(now);
       throw new DeltaException(e.code(), e.getMessage()); // a single delta has no index
     }
     store.recorder().applied(frame, end - frame, 1, now);
@@ -60,7 +61,12 @@ final class Changes {
     for (int i = 0; i < batch.length; i++) {
       end = writer.write(end, batch[i], i);
     }
-    store.database().apply(start, end - start, batch.length, now);
+    try {
+      store.database().apply(start, end - start, batch.length, now);
+    } catch (DeltaException e) {
+      store.keptBudget(now);
+      throw e;
+    }
     store.recorder().applied(start, end - start, batch.length, now);
     return applied(batch);
   }

@@ -1,6 +1,7 @@
 package dev.deltavec;
 
 import dev.deltavec.core.Database;
+import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.memory.Buffer;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +29,9 @@ final class Exchange {
       int at = buffer.reserve(stream.length);
       store.memory().putBytes(at, stream);
       store.database().merge(at, stream.length, now);
+    } catch (DeltaException e) {
+      store.keptBudget(now);
+      throw e;
     } finally {
       buffer.release();
     }
@@ -35,6 +39,8 @@ final class Exchange {
     int merged = store.memory().getInt(record);
     if (merged > 0) {
       store.recorder().merged(stream, merged, now);
+    } else {
+      store.keptBudget(now);
     }
     return new MergeResult(
         store.memory().getInt(record),

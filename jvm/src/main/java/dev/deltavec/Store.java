@@ -176,6 +176,17 @@ final class Store {
     return whole(core.database.output() + APPLIED);
   }
 
+  /**
+   * Notes a call that should have changed the database and has not, but may have compacted history
+   * to keep its budget. A merge of nothing, which does that again, is recorded, so that what is
+   * done again later finds the same history.
+   */
+  void keptBudget(long now) {
+    if (options().history() && options().maxHistoryBytes() != 0) {
+      recorder().merged(new byte[0], 0, now);
+    }
+  }
+
   /** Fails without a history. */
   void requireHistory() {
     core.database.arrived();
