@@ -1,5 +1,4 @@
 import { DeltaError, describe, invalid } from "./errors.ts";
-import { toBytes } from "./frame.ts";
 import type { Instance } from "./instance.ts";
 import { joined } from "./joined.ts";
 import type { ExportOptions } from "./types.ts";
@@ -216,9 +215,4 @@ export class Importer {
       throw error;
     }
   }
-}
-
-/** Returns the bytes of a snapshot that was handed in. */
-export function snapshotBytes(data: unknown): Uint8Array {
-  return toBytes("data", data as Uint8Array);
 }

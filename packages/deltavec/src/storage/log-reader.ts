@@ -21,18 +21,6 @@ export interface ByteSource {
   read(at: number, target: Uint8Array): Promise<number>;
 }
 
-/** Bytes in memory as a source. */
-export function sourceOf(bytes: Uint8Array): ByteSource {
-  return {
-    size: async () => bytes.length,
-    read: async (at, target) => {
-      const part = bytes.subarray(at, at + target.length);
-      target.set(part);
-      return part.length;
-    },
-  };
-}
-
 /** Bytes that are read at a time. */
 const WINDOW_BYTES = 1 << 20;
 
@@ -203,7 +191,7 @@ export async function examineSegment(source: ByteSource, first: number): Promise
  * @param missing - number of the record that should be at the bad place
  * @returns its number, or undefined
  */
-export async function proofBehind(
+async function proofBehind(
   source: ByteSource,
   from: number,
   missing: number,

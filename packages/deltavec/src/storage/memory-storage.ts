@@ -60,15 +60,6 @@ export class MemoryStorage implements Storage {
   }
 }
 
-/** Forgets what a name holds. Returns whether there was anything. */
-export function removeMemory(name: string): boolean {
-  const store = stores.get(name);
-  if (store?.open) {
-    throw new DeltaError("LOCKED", `memory:${name} is open`);
-  }
-  return stores.delete(name);
-}
-
 class MemoryFile implements StorageFile {
   readonly #content: Content;
 

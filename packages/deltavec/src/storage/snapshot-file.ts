@@ -4,7 +4,6 @@ import {
   HEADER_BYTES,
   readSnapshotHeader,
   type SnapshotHeader,
-  viewOf,
   writeSnapshotHeader,
 } from "./log.ts";
 import type { ByteSource } from "./log-reader.ts";
@@ -12,12 +11,6 @@ import type { Storage, StorageFile } from "./storage.ts";
 
 /** Snapshot files (docs/format.md): a header, and the stream of sections that a database exports. */
 
-/** Bytes of a section's header, and the most of its payload. */
-const SECTION_BYTES = 16;
-const MAX_SECTION = 4 << 20;
-const SECTION_MAGIC = 0x31535644; // DVS1
-/** Kind of the section that ends a stream. */
-const END = 9;
 /** Bytes that are read at a time. */
 const PART_BYTES = 1 << 20;
 
@@ -84,50 +77,5 @@ export async function* readStream(source: ByteSource): AsyncGenerator<Uint8Array
     }
     yield room.subarray(0, read);
     at += read;
-  }
-}
-
-/** A section of a snapshot's stream. */
-export interface Section {
-  readonly kind: number;
-  readonly flags: number;
-  /** Offset of its header in the file. */
-  readonly offset: number;
-  /** Bytes of its payload. */
-  readonly length: number;
-  /** Whether its checksum holds. */
-  readonly holds: boolean;
-}
-
-/**
- * Lists the sections of a snapshot file, whatever they hold, up to the END.
- *
- * @throws DeltaError CORRUPT_DATA where no section is that should be
- */
-export async function* readSections(source: ByteSource): AsyncGenerator<Section, void, void> {
-  const size = await source.size();
-  const head = new Uint8Array(SECTION_BYTES);
-  for (let offset = HEADER_BYTES; ; ) {
-    const read = await source.read(offset, head);
-    const view = viewOf(head);
-    const length = view.getUint32(8, true);
-    if (read < SECTION_BYTES || offset + SECTION_BYTES + length > size) {
-      throw corrupt(`the snapshot is cut off: it ends at byte ${size}, before its last section`);
-    }
-    if (view.getUint32(0, true) !== SECTION_MAGIC || length > MAX_SECTION) {
-      throw corrupt(`there is no section at byte ${offset}`);
-    }
-    const bytes = new Uint8Array(8 + length);
-    bytes.set(head.subarray(4, 12));
-    await source.read(offset + SECTION_BYTES, bytes.subarray(8));
-    const holds = crc32c(bytes) === view.getUint32(12, true);
-    yield { kind: head[4], flags: head[5], offset, length, holds };
-    offset += SECTION_BYTES + length;
-    if (head[4] === END) {
-      if (offset !== size) {
-        throw corrupt(`there are ${size - offset} bytes behind the snapshot's end`);
-      }
-      return;
-    }
   }
 }
