@@ -1,6 +1,5 @@
 package dev.deltavec.core;
 
-import dev.deltavec.core.image.Changes;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.memory.Heap;
 import dev.deltavec.core.memory.Memory;
@@ -251,13 +250,10 @@ final class Journal {
     slots[size] = slot;
     saved[size] = at;
     size++;
-    Changes changes = image.changes();
-    if (changes != null) {
-      if (slot < 0 || kind == RAISED || kind == CREATED) {
-        changes.chain(slot);
-      } else {
-        changes.vector(slot);
-      }
+    if (slot < 0 || kind == RAISED || kind == CREATED) {
+      image.chainChanged(slot);
+    } else {
+      image.vectorChanged(slot);
     }
   }
 

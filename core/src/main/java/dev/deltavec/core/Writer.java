@@ -9,7 +9,6 @@ import dev.deltavec.core.history.Merge;
 import dev.deltavec.core.history.Rice;
 import dev.deltavec.core.history.Subjects;
 import dev.deltavec.core.history.Versions;
-import dev.deltavec.core.image.Changes;
 import dev.deltavec.core.image.Codes;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
@@ -530,10 +529,7 @@ final class Writer implements Subjects {
     int grave = IdMap.ABSENT;
     if (log != null) {
       grave = image.bury(slot);
-      Changes changes = image.changes();
-      if (changes != null) {
-        changes.chain(grave);
-      }
+      image.chainChanged(grave);
       try {
         journal.deleting(slot);
       } catch (DeltaException e) {

@@ -2,7 +2,6 @@ package dev.deltavec.core.history;
 
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
-import dev.deltavec.core.image.Changes;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.index.Keys;
 import java.util.Arrays;
@@ -134,10 +133,7 @@ public final class Compactor {
     for (int i = cut; i < n; i++) {
       log.free(chain[i]);
     }
-    Changes changes = image.changes();
-    if (changes != null) {
-      changes.chain(subject);
-    }
+    image.chainChanged(subject);
     chains++;
     deltas += gone;
   }

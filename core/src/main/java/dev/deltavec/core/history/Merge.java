@@ -8,7 +8,6 @@ import dev.deltavec.core.delta.DeltaId;
 import dev.deltavec.core.delta.Frame;
 import dev.deltavec.core.delta.FrameReader;
 import dev.deltavec.core.delta.Utf8;
-import dev.deltavec.core.image.Changes;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.index.Keys;
@@ -318,7 +317,7 @@ public final class Merge {
     int base = head;
     int old = 0;
     if (head != 0 && compareEntries(head, first) > 0) {
-      rewritten(subject);
+      image.chainChanged(subject);
       base = log.checkpointAt(head);
       while (base != 0 && compareEntries(base, first) > 0) {
         log.freeOnCommit(base);
@@ -368,13 +367,6 @@ public final class Merge {
     int settled = subjects.settle(subject, first, fold.alive(), row, fold.metadata());
     image.setHead(settled, last);
     image.setNewest(settled, log.time(newestDelta));
-  }
-
-  private void rewritten(int subject) {
-    Changes changes = image.changes();
-    if (changes != null) {
-      changes.chain(subject);
-    }
   }
 
   private int checkpoint(int covered, int before) {

@@ -218,6 +218,20 @@ public final class Image {
     return changes;
   }
 
+  /** Notes, if anybody asked, what {@link Changes#vector} is for. */
+  public void vectorChanged(int slot) {
+    if (changes != null) {
+      changes.vector(slot);
+    }
+  }
+
+  /** Notes, if anybody asked, what {@link Changes#chain} is for. */
+  public void chainChanged(int subject) {
+    if (changes != null) {
+      changes.chain(subject);
+    }
+  }
+
   /** From now on changes are noted. */
   public void track() {
     if (changes == null) {

@@ -54,7 +54,6 @@ public final class SnapshotReader {
   private boolean badGraph;
   private int live;
   private int deltas;
-  private int arrived;
 
   /** What comes next: the kind of the section before, or END where a stream may begin. */
   private int before;
@@ -174,9 +173,7 @@ public final class SnapshotReader {
         case Sections.HEAD -> head();
         case Sections.VECTORS -> vectors();
         case Sections.CHAINS -> chains();
-        case Sections.GRAPH -> {
-          graph.readHead(at, payload);
-        }
+        case Sections.GRAPH -> graph.readHead(at, payload);
         case Sections.NODES -> nodes();
         case Sections.END -> end();
         default -> throw corrupt("a section of unknown kind " + kind);
@@ -235,8 +232,7 @@ public final class SnapshotReader {
     totals.lastTime = longWord();
     totals.applied = Double.longBitsToDouble(longWord());
     totals.nextCompaction = word();
-    arrived = word();
-    totals.arrived = arrived;
+    totals.arrived = word();
     word();
     versions(word());
     hasGraph = (flags & SnapshotWriter.INDEX) != 0;
@@ -244,7 +240,7 @@ public final class SnapshotReader {
     if (slots < 0
         || live < 0
         || deltas < 0
-        || arrived < 0
+        || totals.arrived < 0
         || !isTime(totals.replica)
         || !isTime(totals.lastTime)) {
       throw corrupt("the head is malformed");
