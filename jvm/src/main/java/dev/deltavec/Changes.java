@@ -29,12 +29,11 @@ final class Changes {
     int frame = store.reserve(FrameWriter.mostBytes(delta));
     int end = writer.write(frame, delta, -1);
     try {
-      store.database().apply(frame, end - frame, 1, now);
+      store.apply(frame, end - frame, 1, now);
     } catch (DeltaException e) {
-      store.keptBudget(now);
-      throw new DeltaException(e.code(), e.getMessage()); // a single delta has no index
+      // A single delta has no index; what the log says of it stays as it is.
+      throw e.index() < 0 ? e : new DeltaException(e.code(), e.getMessage());
     }
-    store.recorder().applied(frame, end - frame, 1, now);
     int record = store.database().output();
     String id = id(record);
     long first = following.took(1);
@@ -61,13 +60,7 @@ final class Changes {
     for (int i = 0; i < batch.length; i++) {
       end = writer.write(end, batch[i], i);
     }
-    try {
-      store.database().apply(start, end - start, batch.length, now);
-    } catch (DeltaException e) {
-      store.keptBudget(now);
-      throw e;
-    }
-    store.recorder().applied(start, end - start, batch.length, now);
+    store.apply(start, end - start, batch.length, now);
     return applied(batch);
   }
 

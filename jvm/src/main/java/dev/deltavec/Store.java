@@ -177,6 +177,21 @@ final class Store {
   }
 
   /**
+   * Applies frames, and records them.
+   *
+   * @throws DeltaException as {@link Database#apply}
+   */
+  void apply(int frames, int bytes, int count, long now) {
+    try {
+      database().apply(frames, bytes, count, now);
+    } catch (DeltaException e) {
+      keptBudget(now);
+      throw e;
+    }
+    recorder().applied(frames, bytes, count, now);
+  }
+
+  /**
    * Notes a call that should have changed the database and has not, but may have compacted history
    * to keep its budget. A merge of nothing, which does that again, is recorded, so that what is
    * done again later finds the same history.
