@@ -1,6 +1,5 @@
 package dev.deltavec.component;
 
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,7 +17,9 @@ final class Handles {
       i++;
     }
     if (i == sessions.length) {
-      sessions = Arrays.copyOf(sessions, i * 2);
+      Session[] more = new Session[i * 2]; // Arrays.copyOf of objects needs their class
+      System.arraycopy(sessions, 0, more, 0, i);
+      sessions = more;
     }
     sessions[i] = session;
     return i + 1;

@@ -12,11 +12,13 @@ final class Session {
   private static final int WINDOW = 1 << 30;
 
   private @Nullable Database database;
+  private long replica;
   private final @Nullable DeltaException refusal;
 
   private Session(@Nullable Database database, @Nullable DeltaException refusal) {
     this.database = database;
     this.refusal = refusal;
+    replica = database == null ? 0 : database.options().replica();
   }
 
   /**
@@ -52,6 +54,11 @@ final class Session {
     return database;
   }
 
+  /** Returns the number under which the database issues deltas. */
+  long replica() {
+    return replica;
+  }
+
   /** Frees the database's memory. */
   void close() {
     if (database != null) {
@@ -75,7 +82,7 @@ final class Session {
   long restore(int data, int bytes, long wished, long seed) {
     Database old = database();
     Database made = Database.importing(Guest.MEMORY, Guest.KERNELS, old.options());
-    long replica = wished;
+    long number = wished;
     try {
       int left = bytes;
       int at = data;
@@ -94,11 +101,11 @@ final class Session {
       Replicas replicas =
           new Replicas(
               seed ^ Guest.MEMORY.getLong(end + 16) << 48 ^ Guest.MEMORY.getLong(end + 24));
-      if (replica < 0) {
-        replica = replicas.next();
+      if (number < 0) {
+        number = replicas.next();
       }
-      for (made.replica(replica); made.sequence() != 0; made.replica(replica)) {
-        replica = replicas.next();
+      for (made.replica(number); made.sequence() != 0; made.replica(number)) {
+        number = replicas.next();
       }
     } catch (DeltaException e) {
       made.close();
@@ -106,6 +113,7 @@ final class Session {
     }
     old.close();
     database = made;
-    return replica;
+    replica = number;
+    return number;
   }
 }
