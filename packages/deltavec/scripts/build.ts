@@ -15,6 +15,7 @@ import { createRequire } from "node:module";
 import { dirname, join, posix } from "node:path";
 import { deflateAsync } from "@gfx/zopfli";
 import { type BuildOptions, build } from "esbuild";
+import { buildComponents } from "./component.ts";
 
 const here = dirname(import.meta.dirname);
 const dist = join(here, "dist");
@@ -72,6 +73,7 @@ await build({
     },
   ],
 });
+await buildComponents(join(dist, "component"), join(target, "component"), common);
 
 // A part that is imported for nothing but its effects has none; bundlers warn of such imports. Blank, as maps count columns.
 for (const name of readdirSync(dist).filter((file) => file.endsWith(".js"))) {
@@ -99,6 +101,7 @@ const declarations = new Map(
 );
 const used = new Set([
   ...["index.d.ts", "slim.d.ts", "streams.d.ts", "channel-entry.d.ts", "worker.d.ts"],
+  ...["component/index.d.ts", "component/delta-vector.d.ts"],
 ]);
 for (const name of used) {
   // The compiler leaves the names of sources in declarations.

@@ -9,3 +9,10 @@ declare module "*.wasm" {
   const base64: string;
   export default base64;
 }
+
+/** A component as `scripts/component.ts` has transpiled it. */
+declare module "*.glue" {
+  export const instantiate: import("./component/instances.ts").Instantiate<never>;
+  export const parts: Readonly<Record<string, string>>;
+  export const mark: string;
+}

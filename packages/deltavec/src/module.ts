@@ -32,8 +32,9 @@ export async function moduleSoFar(): Promise<WebAssembly.Module | undefined> {
  * @param source - gives the source; called only if there is something to load
  */
 export function load(source: () => InitSource | Promise<InitSource>): Promise<void> {
-  loading ??= compile(source).then(
+  loading ??= compileModule(source).then(
     (compiled) => {
+      requireExports(compiled);
       module = compiled;
     },
     (error) => {
@@ -44,17 +45,15 @@ export function load(source: () => InitSource | Promise<InitSource>): Promise<vo
   return loading;
 }
 
-async function compile(
+/** Compiles a module, whichever it is; throws what `init` does. */
+export async function compileModule(
   source: () => InitSource | Promise<InitSource>,
 ): Promise<WebAssembly.Module> {
   requirePlatform();
   const given = await settle(source);
-  const compiled =
-    kindOf(given) === "WebAssembly.Module"
-      ? (given as WebAssembly.Module)
-      : await compileFrom(given as Exclude<InitSource, WebAssembly.Module | Promise<Response>>);
-  requireExports(compiled);
-  return compiled;
+  return kindOf(given) === "WebAssembly.Module"
+    ? (given as WebAssembly.Module)
+    : compileFrom(given as Exclude<InitSource, WebAssembly.Module | Promise<Response>>);
 }
 
 /** Waits for a source that is still to come. */

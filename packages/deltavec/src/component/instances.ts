@@ -1,0 +1,80 @@
+import { fromBase64 } from "../base64.ts";
+import { DeltaError } from "../errors.ts";
+import { compileModule } from "../module.ts";
+import type { InitSource } from "../types.ts";
+
+/**
+ * What jco makes of a component: links the core modules and returns the exports.
+ *
+ * @param getCoreModule - gives the module of a file's name
+ * @param imports - what the component imports, by the names that the build gave them
+ */
+export type Instantiate<Exports> = (
+  getCoreModule: (path: string) => WebAssembly.Module | Promise<WebAssembly.Module>,
+  imports: Readonly<Record<string, object>>,
+) => Promise<Exports>;
+
+/** A component as the build left it. */
+export interface Transpiled<Exports> {
+  readonly instantiate: Instantiate<Exports>;
+  /** The small modules that jco puts beside the component's own, as base64, by file name. */
+  readonly parts: Readonly<Record<string, string>>;
+  /** A function that no other module exports. */
+  readonly mark: string;
+}
+
+/** A component's module, compiled once, and its instances. */
+export class Instances<Exports> {
+  readonly #component: Transpiled<Exports>;
+  readonly #url: () => URL;
+  #module: Promise<WebAssembly.Module> | undefined;
+  #first: Promise<Exports> | undefined;
+
+  /**
+   * @param component - what was transpiled
+   * @param url - gives where its core module lies
+   */
+  constructor(component: Transpiled<Exports>, url: () => URL) {
+    this.#component = component;
+    this.#url = url;
+  }
+
+  /** Returns the instance that all share; after a failure the next call tries again. */
+  shared(imports: () => Record<string, object>, source?: InitSource): Promise<Exports> {
+    this.#first ??= this.make(imports, source).catch((error) => {
+      this.#first = undefined;
+      throw error;
+    });
+    return this.#first;
+  }
+
+  /** Makes an instance. */
+  async make(imports: () => Record<string, object>, source?: InitSource): Promise<Exports> {
+    const core = await (source === undefined ? this.#own() : this.#compile(() => source));
+    const { instantiate, parts } = this.#component;
+    const module = (path: string): WebAssembly.Module | Promise<WebAssembly.Module> =>
+      path in parts ? WebAssembly.compile(fromBase64(parts[path])) : core;
+    return instantiate(module, imports());
+  }
+
+  /** The module that the package brings along. */
+  #own(): Promise<WebAssembly.Module> {
+    this.#module ??= this.#compile(this.#url).catch((error) => {
+      this.#module = undefined;
+      throw error;
+    });
+    return this.#module;
+  }
+
+  async #compile(source: () => InitSource): Promise<WebAssembly.Module> {
+    const module = await compileModule(source);
+    const { mark } = this.#component;
+    if (!WebAssembly.Module.exports(module).some(({ name }) => name === mark)) {
+      throw new DeltaError(
+        "UNSUPPORTED_VERSION",
+        `the module is not this component's core: it lacks ${mark}`,
+      );
+    }
+    return module;
+  }
+}
