@@ -1,8 +1,12 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from "commander";
-/** The command line: `demo`, `verify`, `dump`, `bench adr`, `bench history`, `bench churn`, `bench bridge`, `bench storage`. */
+/** The command line: `demo`, `verify`, `dump`, `bench adr`, `bench history`, `bench churn`, `bench bridge`, `bench storage`, `bench component`. */
 import { PARTS as BRIDGE_PARTS, type Part as BridgePart } from "./bench/bridge/protocol.ts";
 import { PARTS, type Part } from "./bench/churn/protocol.ts";
+import {
+  PARTS as COMPONENT_PARTS,
+  type Part as ComponentPart,
+} from "./bench/component/protocol.ts";
 import { PARTS as STORAGE_PARTS, type Part as StoragePart } from "./bench/storage/protocol.ts";
 import { ENGINES, type EngineName, WASM_ENGINES } from "./engine/engine.ts";
 import { messageOf } from "./errors.ts";
@@ -232,6 +236,36 @@ bench
       const { renderStorage } = await import("./bench/storage/report.ts");
       const { json, data, ...rest } = options;
       print(renderStorage(await storage({ ...rest, json, data })));
+    },
+  );
+
+bench
+  .command("component")
+  .description("the WebAssembly components: calls by jco, in wasmtime, size, memory")
+  .option("--json <file>", "write the figures to a file")
+  .option("--data <folder>", "data set (default: what the repository carries, with noise)")
+  .option(
+    "--only <parts>",
+    `comma-separated, of ${COMPONENT_PARTS.join(", ")}`,
+    among(COMPONENT_PARTS),
+    [...COMPONENT_PARTS],
+  )
+  .option("--n <count>", "vectors in the database", positive, 10_000)
+  .option("--rounds <count>", "rounds of what is timed", positive, 5)
+  .option("--soak <calls>", "calls of each function in the soak", positive, 100_000)
+  .action(
+    async (options: {
+      json?: string;
+      data?: string;
+      only: ComponentPart[];
+      n: number;
+      rounds: number;
+      soak: number;
+    }) => {
+      const { component } = await import("./bench/component/component.ts");
+      const { renderComponent } = await import("./bench/component/report.ts");
+      const { json, data, ...rest } = options;
+      print(renderComponent(await component({ ...rest, json, data })));
     },
   );
 

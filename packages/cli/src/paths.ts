@@ -14,6 +14,11 @@ export const PACKAGE: string = join(ROOT, "packages", "deltavec");
 /** The WebAssembly module as the package ships it. */
 export const WASM_FILE: string = join(PACKAGE, "dist", "deltavec.wasm");
 
+/** A component as the package ships it: its file, and that of its core module for JavaScript. */
+export function componentFile(world: string, kind: "component" | "core" = "component"): string {
+  return join(PACKAGE, "dist", "component", `${world}.${kind}.wasm`);
+}
+
 /** The JVM engine and all it needs. */
 export const JVM_JAR: string = join(ROOT, "bench", "target", "benchmarks.jar");
 

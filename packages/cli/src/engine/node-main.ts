@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { type Transferable, Worker } from "node:worker_threads";
 import { DeltaVectorDB } from "deltavec";
 import { COUNTER, type Thread } from "../bench/bridge/threads.ts";
+import type { ComponentProgress, ComponentRequest } from "../bench/component/protocol.ts";
 import type { RawFile } from "../bench/storage/places.ts";
 import { measureStrict } from "../bench/storage/strict.ts";
 import { folder } from "../data/folder.ts";
@@ -68,6 +69,15 @@ async function raw(directory: string): Promise<RawFile> {
   };
 }
 
+/** Only here, not in pages: what it measures is loaded when it is called. */
+async function component(
+  request: ComponentRequest,
+  emit: (event: ComponentProgress) => void,
+): Promise<unknown> {
+  const { measureComponent } = await import("../bench/component/bench.ts");
+  return await measureComponent(folder(request.data), request, emit);
+}
+
 function databaseUrl(directory: string, name: string): string {
   return `file:${join(directory, name)}`;
 }
@@ -87,7 +97,11 @@ function reply(value: Reply): void {
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, method, params } = JSON.parse(line) as Request;
   try {
-    const result = await calls.call(method, params, (event) => reply({ id, event }));
+    const emit = (event: unknown): void => reply({ id, event });
+    const result =
+      method === "component"
+        ? await component(params as ComponentRequest, emit)
+        : await calls.call(method, params, emit);
     reply({ id, result: result ?? null });
   } catch (error) {
     reply({ id, error: messageOf(error) });

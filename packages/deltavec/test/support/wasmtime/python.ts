@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { PACKAGE } from "../process.ts";
 
 /** The version that the tests know: the host uses what lies below its public functions. */
-const VERSION = "49.0.0";
+export const VERSION = "49.0.0";
 
 const TARGET = join(PACKAGE, "../../target");
 const PLACE = join(TARGET, `python-wasmtime-${VERSION}`);
