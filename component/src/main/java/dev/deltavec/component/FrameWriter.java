@@ -145,6 +145,10 @@ final class FrameWriter {
           "metadata is longer than " + Database.MAX_METADATA_BYTES + " bytes");
       return;
     }
+    if (operation == DELETE && patch != 0) {
+      refuse(ErrorCode.INVALID_ARGUMENT, delta, "delete takes no metadata");
+      return;
+    }
     int to = putVarint(at + Frame.HEADER_BYTES, idBytes);
     MEMORY.copy(id, to, idBytes);
     to += idBytes;

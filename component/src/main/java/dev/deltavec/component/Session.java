@@ -13,6 +13,10 @@ final class Session {
 
   private @Nullable Database database;
   private long replica;
+
+  /** Deltas that were applied, for a database without a log that would know. */
+  private int applied;
+
   private final @Nullable DeltaException refusal;
 
   private Session(@Nullable Database database, @Nullable DeltaException refusal) {
@@ -57,6 +61,21 @@ final class Session {
   /** Returns the number under which the database issues deltas. */
   long replica() {
     return replica;
+  }
+
+  /**
+   * Returns how many deltas have come in: the position of the next one.
+   *
+   * @throws DeltaException why there is no database
+   */
+  int position() {
+    Database present = database();
+    return present.options().history() ? present.arrived() : applied;
+  }
+
+  /** Notes that deltas were applied. */
+  void advance(int count) {
+    applied += count;
   }
 
   /** Frees the database's memory. */
