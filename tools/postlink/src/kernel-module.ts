@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, STRIP } from "./binaryen.ts";
 import { RELAXED_FEATURES } from "./features.ts";
-import { customSections, LinkError } from "./link.ts";
+import { LinkError } from "./link.ts";
+import { customSections } from "./sections.ts";
 
 /** What a module of kernels exports: functions for the table `kernels` of the main module, in the order of its entries. */
 export const ENTRIES: readonly string[] = ["codeDotBatch", "codeDotBatch4"];

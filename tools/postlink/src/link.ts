@@ -10,6 +10,7 @@ import { withOurLibrary } from "./library.ts";
 import { localsInOrder, renamedInOrder } from "./order.ts";
 import type { Product } from "./product.ts";
 import { withoutRuntime } from "./runtime.ts";
+import { customSections } from "./sections.ts";
 import { numberedStrings } from "./strings.ts";
 import {
   bytesOf,
@@ -57,7 +58,7 @@ const PAGE = 65536;
 const LOW = 1024;
 
 /**
- * Turns TeaVM's output into a module of its own: our exports, its own memory, no imports, the kernels joined.
+ * Turns TeaVM's output into a module of its own: our exports, its own memory, no imports but the product's, the kernels joined.
  *
  * Memory layout: TeaVM's static data at 0, then what Java learns as `dataEnd` (a multiple of 64, at least 1024).
  *
@@ -212,6 +213,9 @@ export function rewrite(
         `(memory ${what.id} ${Math.ceil(dataEnd / PAGE)} ${product.maximumPages})`,
         `(export "memory" (memory ${what.id}))`,
       );
+    } else if (product.imports.has(key)) {
+      if (what.kind !== "func") throw new LinkError(`import ${key} is a ${what.kind}`);
+      kept.push(f.text);
     } else if (what.module === OURS) {
       added.push(ours(what, joined, dataEnd));
     } else {
@@ -225,7 +229,8 @@ export function rewrite(
     }
   }
   if (memories !== 1) throw new LinkError(`one import env.memory expected, found ${memories}`);
-  added.push(...pieces.filter((f) => OTHER_FIELDS.has(f.kind)).map((f) => f.text));
+  const others = pieces.filter((f) => OTHER_FIELDS.has(f.kind));
+  added.push(...others.map((f) => (product.table ? f.text : withoutExport(f))));
   for (const k of joined) {
     added.push(k.text);
     if (product.kernelExports && k.name !== undefined)
@@ -253,6 +258,12 @@ interface Kernel {
 /** What else but functions the kernels may define: a table through which they call, its type, its first entries; globals. */
 const OTHER_FIELDS: ReadonlySet<string> = new Set(["type", "table", "elem", "global"]);
 
+/** A field of the kernels without the name under which it is exported. */
+function withoutExport(f: Field): string {
+  const items = parse(f.text) as Expression[];
+  return print(items.filter((item) => !(Array.isArray(item) && item[0] === "export")));
+}
+
 function isMemoryImport(f: Field): boolean {
   return f.kind === "import" && importOf(f).kind === "memory";
 }
@@ -266,8 +277,12 @@ function kernelOf(f: Field): Kernel {
   const name = lists(items, "export")[0]?.[1];
   if (name !== undefined && typeof name !== "string")
     throw new LinkError(`kernels: export of ${f.id} has no name`);
-  const rest = items.filter((item) => !(Array.isArray(item) && item[0] === "export"));
-  return { name: name?.slice(1, -1), id: f.id, signature: signatureOf(items), text: print(rest) };
+  return {
+    name: name?.slice(1, -1),
+    id: f.id,
+    signature: signatureOf(items),
+    text: withoutExport(f),
+  };
 }
 
 /** The definition that takes the place of a function which Java imports from us. */
@@ -319,14 +334,9 @@ function checkIds(fields: readonly Field[], kernels: readonly Field[]): void {
   }
 }
 
-/** What is exported besides functions, and as what. */
-const OTHER_EXPORTS: ReadonlyMap<string, string> = new Map([
-  ["memory", "memory"],
-  ["kernels", "table"],
-]);
-
 /**
- * Checks the finished module: no imports, only our exports (the memory, the table `kernels`, functions), no custom sections.
+ * Checks the finished module: no imports but the product's, only our exports (the memory, the table `kernels`, functions), no
+ * custom sections.
  *
  * @param kernels names of kernels that are exported on purpose
  */
@@ -336,9 +346,9 @@ export function verify(
   kernels: readonly string[],
 ): void {
   const module = new WebAssembly.Module(bytes);
-  const imports = WebAssembly.Module.imports(module).map(
-    (i) => `${i.module}.${i.name} (${i.kind})`,
-  );
+  const imports = WebAssembly.Module.imports(module)
+    .filter((i) => i.kind !== "function" || !product.imports.has(`${i.module}.${i.name}`))
+    .map((i) => `${i.module}.${i.name} (${i.kind})`);
   if (imports.length > 0) {
     throw new LinkError(
       `the module still imports ${imports.join(", ")}. ` +
@@ -347,7 +357,8 @@ export function verify(
   }
   const exports = WebAssembly.Module.exports(module);
   const kindOf = (name: string) =>
-    OTHER_EXPORTS.get(name) ??
+    (name === "memory" ? "memory" : undefined) ??
+    (name === "kernels" && product.table ? "table" : undefined) ??
     (product.exports.test(name) || kernels.includes(name) ? "function" : undefined);
   const foreign = exports.filter((e) => e.kind !== kindOf(e.name));
   if (foreign.length > 0)
@@ -356,31 +367,6 @@ export function verify(
     throw new LinkError("the module exports none of our functions");
   const custom = customSections(bytes).filter((name) => !(product.names && name === "name"));
   if (custom.length > 0) throw new LinkError(`custom sections are left: ${custom.join(", ")}`);
-}
-
-/** Names of the custom sections of a valid module. */
-export function customSections(bytes: Uint8Array<ArrayBuffer>): string[] {
-  let at = 8;
-  const number = () => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = bytes[at++] as number;
-      value |= (byte & 127) << shift;
-      if (byte < 128) return value >>> 0;
-    }
-  };
-  const names: string[] = [];
-  while (at < bytes.length) {
-    const id = bytes[at++];
-    const length = number();
-    const end = at + length;
-    if (id === 0) {
-      const nameLength = number();
-      names.push(new TextDecoder().decode(bytes.subarray(at, at + nameLength)));
-    }
-    at = end;
-  }
-  return names;
 }
 
 /** `value` rounded up to a multiple of `unit`. */

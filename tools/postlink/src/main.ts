@@ -1,7 +1,8 @@
 /**
  * Command line of the post-link:
  *
- *     node src/main.ts --teavm core.wasm --kernels kernels.wat [--kernels …] --out deltavec.wasm [--product module|test] [--max-gzip bytes]
+ *     node src/main.ts --teavm core.wasm --kernels kernels.wat [--kernels …] --out deltavec.wasm [--product name] [--max-gzip bytes]
+ *     node src/main.ts --product component --core core.wasm --wit w.wit --world name --out w.component.wasm [--max-gzip bytes]
  *     node src/main.ts --product relaxed --kernels relaxed.wat --out relaxed.wasm [--max-gzip bytes]
  *
  * Does nothing if the output is there and was made of the same inputs by the same program.
@@ -12,6 +13,7 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { version } from "./binaryen.ts";
+import { componentOf, version as componentTools } from "./component.ts";
 import { ExceptionFormError } from "./exceptions.ts";
 import { assemble } from "./kernel-module.ts";
 import { LinkError, link } from "./link.ts";
@@ -24,12 +26,15 @@ const { values } = parseArgs({
     teavm: { type: "string" },
     kernels: { type: "string", multiple: true },
     out: { type: "string" },
+    core: { type: "string" },
+    wit: { type: "string" },
+    world: { type: "string" },
     product: { type: "string", default: "module" },
     "max-gzip": { type: "string" },
   },
 });
 
-function required<T>(name: "teavm" | "kernels" | "out", value: T | undefined): T {
+function required<T>(name: keyof typeof values, value: T | undefined): T {
   if (value === undefined) throw new LinkError(`option --${name} is missing`);
   return value;
 }
@@ -37,7 +42,7 @@ function required<T>(name: "teavm" | "kernels" | "out", value: T | undefined): T
 /** Changes with everything that the output depends on. */
 function stampOf(inputs: readonly (Uint8Array | string)[]): string {
   const hash = createHash("sha256");
-  hash.update(`${values.product} ${version} ${process.version}\n`);
+  hash.update(`${values.product} ${version} ${componentTools} ${process.version}\n`);
   for (const text of inputs) hash.update(`${text.length} `).update(text);
   for (const name of readdirSync(import.meta.dirname).sort()) {
     hash.update(name).update(readFileSync(join(import.meta.dirname, name)));
@@ -48,11 +53,20 @@ function stampOf(inputs: readonly (Uint8Array | string)[]): string {
 /** The name of the product that is a module of kernels: nothing of TeaVM's is in it. */
 const RELAXED = "relaxed";
 
+/** The name of the product that is a component, of a core module that was linked before. */
+const COMPONENT = "component";
+
 /** What the product is made of, and how. */
 function plan(): {
   inputs: readonly (Uint8Array | string)[];
-  make(workDirectory: string): Uint8Array;
+  make(workDirectory: string): Uint8Array | Promise<Uint8Array>;
 } {
+  if (values.product === COMPONENT) {
+    const core = readFileSync(required("core", values.core));
+    const wit = readFileSync(required("wit", values.wit), "utf8");
+    const world = required("world", values.world);
+    return { inputs: [core, wit, world], make: () => componentOf(core, wit, world) };
+  }
   const kernels = required("kernels", values.kernels).map((file) => readFileSync(file, "utf8"));
   if (values.product === RELAXED) {
     const [only, ...rest] = kernels;
@@ -62,7 +76,9 @@ function plan(): {
   const teavm = new Uint8Array(readFileSync(required("teavm", values.teavm)));
   const product = PRODUCTS.get(values.product);
   if (product === undefined) {
-    throw new LinkError(`product must be one of ${[...PRODUCTS.keys(), RELAXED].join(", ")}`);
+    throw new LinkError(
+      `product must be one of ${[...PRODUCTS.keys(), RELAXED, COMPONENT].join(", ")}`,
+    );
   }
   const make = (workDirectory: string) => {
     const { module, bound } = link({ teavm, kernels, product, workDirectory });
@@ -72,7 +88,7 @@ function plan(): {
   return { inputs: [teavm, ...kernels], make };
 }
 
-function main(): void {
+async function main(): Promise<void> {
   const out = resolve(required("out", values.out));
   const { inputs, make } = plan();
   const workDirectory = `${out}.work`;
@@ -84,7 +100,7 @@ function main(): void {
     mkdirSync(dirname(out), { recursive: true });
     mkdirSync(workDirectory, { recursive: true });
     rmSync(stampFile, { force: true });
-    writeFileSync(out, make(workDirectory));
+    writeFileSync(out, await make(workDirectory));
     writeFileSync(stampFile, stamp);
   }
   const module = readFileSync(out);
@@ -99,7 +115,7 @@ function main(): void {
 }
 
 try {
-  main();
+  await main();
 } catch (error) {
   const isKnown = [LinkError, ExceptionFormError, RuntimeUseError, FormatError].some(
     (kind) => error instanceof kind,

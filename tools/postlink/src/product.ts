@@ -2,6 +2,10 @@
 export interface Product {
   /** Exports that stay, besides the memory. */
   readonly exports: RegExp;
+  /** Functions that may be imported, as `module.name`: any other import fails the build. */
+  readonly imports: ReadonlySet<string>;
+  /** Whether the table of kernels is exported, so that others can be put in it. */
+  readonly table: boolean;
   /** Most pages (64 KiB) that the memory may grow to. */
   readonly maximumPages: number;
   /** Whether the kernels are exported under their own names, for tests. */
@@ -15,6 +19,8 @@ export interface Product {
 /** The module that ships. One page less than 4 GiB, so that the end of every region is a number of 32 bits. */
 export const MODULE: Product = {
   exports: /^dv_[a-z_]+$/,
+  imports: new Set(),
+  table: true,
   maximumPages: 65535,
   kernelExports: false,
   names: false,
@@ -27,9 +33,44 @@ export const TEST: Product = { ...MODULE, maximumPages: 256, kernelExports: true
 /** The module with names of functions, for profilers. */
 export const PROFILE: Product = { ...MODULE, names: true };
 
+/**
+ * The core module of a component that exports one interface with one resource, `database`.
+ *
+ * Nobody but the component's host calls it, so nobody can put other kernels in. Hosts other than JavaScript have no legacy
+ * exceptions.
+ *
+ * @param name the interface's, with package and version
+ * @param imports functions that the world imports
+ */
+function core(name: string, imports: readonly string[]): Product {
+  const escaped = name.replace(/[.]/g, "\\.");
+  return {
+    ...MODULE,
+    exports: new RegExp(`^(?:cabi_realloc|${escaped}#.+)$`),
+    imports: new Set([`[export]${name}.[resource-new]database`, ...imports]),
+    table: false,
+    exceptions: "try_table",
+  };
+}
+
+/** The core module of the world `delta-vector-world`, which imports nothing: only the host's own table of handles. */
+export const DELTA_VECTOR: Product = core("ruvector:delta/delta-db@0.1.0", []);
+
+/** The core module of the world `deltavec-world`, which imports the clock. */
+export const DELTAVEC: Product = core("deltavec:db/databases@0.1.0", [
+  "wasi:clocks/wall-clock@0.2.0.now",
+]);
+
+/** The same for the components' form in JavaScript, where engines had the legacy exceptions years before. */
+const inJavaScript = (product: Product): Product => ({ ...product, exceptions: "try" });
+
 /** All of them by name. */
 export const PRODUCTS: ReadonlyMap<string, Product> = new Map([
   ["module", MODULE],
   ["test", TEST],
   ["profile", PROFILE],
+  ["delta-vector", DELTA_VECTOR],
+  ["delta-vector-js", inJavaScript(DELTA_VECTOR)],
+  ["deltavec", DELTAVEC],
+  ["deltavec-js", inJavaScript(DELTAVEC)],
 ]);

@@ -16,7 +16,7 @@ import org.teavm.interop.Address;
  * <p>{@link #allocate} and {@link #release} are O(free ranges), a handful. The memory's maximum
  * leaves out the last page below 4 GiB, so the end of a region is always an address.
  */
-final class LinearMemory implements Memory {
+public final class LinearMemory implements Memory {
   /** Free ranges in pages, sorted by {@link #first}; no two touch. */
   private int[] first = new int[8];
 
@@ -25,6 +25,9 @@ final class LinearMemory implements Memory {
 
   /** Whether the memory may not grow any more. */
   private boolean fixed;
+
+  /** A memory that has no free ranges yet: the first request makes it grow. */
+  public LinearMemory() {}
 
   /**
    * Gets all memory there will ever be: from now on the memory does not grow.

@@ -7,7 +7,7 @@ import org.teavm.interop.Import;
  * crc32c.wat}, and what only the post-link knows. The post-link joins them with the module, so that
  * a call costs as much as one of a Java method. Addresses, lengths and sizes are unsigned.
  */
-final class Native {
+public final class Native {
   private Native() {}
 
   /**
@@ -15,7 +15,7 @@ final class Native {
    * is ours.
    */
   @Import(module = "deltavec", name = "dataEnd")
-  static native int dataEnd();
+  public static native int dataEnd();
 
   /** Size of the memory in pages of 64 KiB. */
   @Import(module = "deltavec", name = "size")
@@ -101,5 +101,5 @@ final class Native {
 
   /** Ends the call with a trap. */
   @Import(module = "deltavec", name = "trap")
-  static native void trap();
+  public static native void trap();
 }

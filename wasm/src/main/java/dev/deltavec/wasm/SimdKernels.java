@@ -7,16 +7,16 @@ import dev.deltavec.core.memory.Kernels;
  * {@code crc32c.wat}. A row's result does not depend on the kernel nor on its place in a batch, and
  * is the same in every engine.
  */
-final class SimdKernels implements Kernels {
+public final class SimdKernels implements Kernels {
   /** Bytes that the kernels need for themselves: tables, and what checksums are computed in. */
-  static final int SCRATCH_BYTES = 16384;
+  public static final int SCRATCH_BYTES = 16384;
 
   /**
    * Kernels of an instance.
    *
    * @param scratch address of {@link #SCRATCH_BYTES} bytes of its own that are zero
    */
-  SimdKernels(int scratch) {
+  public SimdKernels(int scratch) {
     Native.crcScratch(scratch);
   }
 

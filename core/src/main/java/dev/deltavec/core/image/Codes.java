@@ -38,7 +38,6 @@ public final class Codes {
   /** The center moves if that takes away this part of the rows' squared lengths. */
   private static final double WORTH = 0.05;
 
-  private final Image image;
   private final Memory memory;
   private final Kernels kernels;
   private final int root;
@@ -55,8 +54,7 @@ public final class Codes {
   private final int center;
   private final int scratch;
 
-  Codes(Image image, Heap heap, Kernels kernels, DatabaseOptions options, int root, int stride) {
-    this.image = image;
+  Codes(Heap heap, Kernels kernels, DatabaseOptions options, int root, int stride) {
     this.memory = heap.memory();
     this.kernels = kernels;
     this.root = root;
@@ -301,9 +299,11 @@ public final class Codes {
    * Moves the center to the mean of the vectors, and the unit to their size, where that is worth
    * it; then every row is encoded anew. O(vectors x dimensions)
    *
+   * @param image whose codes these are; a field of it would close a circle, and there are engines
+   *     that never free what lies on one
    * @return whether the codes have changed
    */
-  public boolean train() {
+  public boolean train(Image image) {
     if (!centered) {
       return false;
     }
@@ -340,7 +340,7 @@ public final class Codes {
       memory.putFloat(root + Image.UNIT, fitting);
       memory.clear(center, stride << 2); // the next training finds it again
       memory.putFloat(root + Image.CENTER_SQUARES, 0);
-      encodeAll();
+      encodeAll(image);
       return true;
     }
     double moved = 0;
@@ -355,12 +355,16 @@ public final class Codes {
       memory.putFloat(center + (i << 2), (float) (sums[i] / n));
     }
     memory.putFloat(root + Image.CENTER_SQUARES, kernels.dot(center, center, stride));
-    encodeAll();
+    encodeAll(image);
     return true;
   }
 
-  /** Encodes all vectors. O(vectors x dimensions) */
-  public void encodeAll() {
+  /**
+   * Encodes all vectors. O(vectors x dimensions)
+   *
+   * @param image whose codes these are
+   */
+  public void encodeAll(Image image) {
     for (int slot = 0, limit = image.slotLimit(); slot < limit; slot++) {
       if (image.occupied(slot)) {
         encode(slot, image.vector(slot), memory.getFloat(image.norm(slot)));

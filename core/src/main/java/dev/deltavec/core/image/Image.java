@@ -176,7 +176,7 @@ public final class Image {
     codes =
         options.quantization() == Quantization.NONE
             ? null
-            : new Codes(this, heap, kernels, options, root, stride);
+            : new Codes(heap, kernels, options, root, stride);
   }
 
   private int newRoot(DatabaseOptions options) {

@@ -270,7 +270,7 @@ public final class Index {
       return;
     }
     nextTraining = (int) Math.min(Integer.MAX_VALUE, (long) image.live() * TRAINING_GROWTH);
-    if (codes.train()) {
+    if (codes.train(image)) {
       regroup();
     }
   }

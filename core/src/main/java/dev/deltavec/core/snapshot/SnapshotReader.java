@@ -598,7 +598,7 @@ public final class SnapshotReader {
       graph.spoil();
     }
     if (image.codes() != null && image.keepsFloats()) {
-      codes().encodeAll();
+      codes().encodeAll(image);
     }
     boolean kept = graph.finish(map, mapped);
     if (!kept) {
