@@ -45,6 +45,9 @@ export interface Hello {
   readonly compiled: number;
 }
 
+/** How a host runs a component; `start` says what they mean. */
+export type Flag = "wasi" | "clock" | "speed" | `memory=${number}`;
+
 /** A call, by the function's name as WIT mangles it. */
 export type Call = readonly [name: string, ...args: unknown[]];
 
@@ -158,7 +161,7 @@ export class WasmtimeHost {
   static async start(
     python: string,
     component: string,
-    ...flags: readonly ("wasi" | "clock" | "speed" | `memory=${number}`)[]
+    ...flags: readonly Flag[]
   ): Promise<WasmtimeHost> {
     const script = join(import.meta.dirname, "host.py");
     const child = spawn(python, ["-B", script, component, ...flags], {

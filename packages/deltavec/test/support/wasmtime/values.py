@@ -153,7 +153,8 @@ class Numbers:
     def lower(self, json, val, known):
         if isinstance(json, list):
             try:
-                numbers = array(self.code, json)
+                plain = (float(one["$float"]) if isinstance(one, dict) else one for one in json)
+                numbers = array(self.code, plain)
             except (TypeError, OverflowError) as error:
                 raise Unfit(f"not a list for {self.name}: {error}") from None
         elif isinstance(json, dict) and self.name in json:
