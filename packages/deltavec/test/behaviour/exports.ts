@@ -46,8 +46,13 @@ async function collected(stream: ReadableStream<Uint8Array>): Promise<Uint8Array
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Exports and imports, as a whole and as streams. */
-export function exports({ test, open }: Bench): void {
+/**
+ * Exports and imports, as a whole and as streams.
+ *
+ * @param streams - whether the face has streams
+ */
+export function exports(bench: Bench, streams: boolean): void {
+  const { test, open } = bench;
   test("an import is the database that was exported, index and history included", async () => {
     const db = await open({ dimensions: DIMENSIONS });
     await fill(db, 300);
@@ -189,6 +194,12 @@ export function exports({ test, open }: Bench): void {
     same(await copy.size, 0);
   });
 
+  if (streams) {
+    asStreams(bench);
+  }
+}
+
+function asStreams({ test, open }: Bench): void {
   test("a stream has the bytes of an export, and is imported however it is cut", async () => {
     const db = await open({ dimensions: DIMENSIONS });
     await fill(db, 100);

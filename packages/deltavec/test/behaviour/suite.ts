@@ -25,6 +25,30 @@ export interface SuiteOptions {
   /** The face's callers are typed: leave out values that their types do not allow. */
   readonly typed?: boolean;
   /**
+   * The face's whole numbers have no sign, its texts no lone surrogates: leave out what has. Default false. So it is with a
+   * component, whose WIT has `u32`, `u64` and `string`: a host makes something else of -1 before the component sees it.
+   */
+  readonly unsigned?: boolean;
+  /**
+   * Whether the face can call back: tells subscribers of deltas, follows the log as an iterator that waits, asks functions given
+   * as filters. Default true. A component cannot: WIT has no functions among its values.
+   */
+  readonly callbacks?: boolean;
+  /** Whether snapshots come and go as streams, too. Default true. A component has them whole: WIT has no streams before WASI 0.3. */
+  readonly streams?: boolean;
+  /**
+   * Whether there are calls for many vectors or queries at a time, and copies into the caller's arrays. Default true. A component
+   * has one vector or query for each call, and reaches no memory but its own.
+   */
+  readonly many?: boolean;
+  /**
+   * Looking up what cannot be an id finds nothing, instead of being refused. Default false. `get-vector` and `has` of a component
+   * have no errors.
+   */
+  readonly lenient?: boolean;
+  /** Whether idle time is used for repair. Default true. A component has none: it runs when it is called. */
+  readonly idle?: boolean;
+  /**
    * Whether the face is beside the database, so that all is done when a call returns: default true. If not, leave out what
    * is about that, and views on memory.
    */
@@ -46,7 +70,8 @@ export interface SuiteOptions {
  */
 export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptions = {}): void {
   const opened: Face[] = [];
-  const { runs = 100, synchronous = true, typed = false } = options;
+  const { runs = 100, synchronous = true, typed = false, unsigned = false } = options;
+  const { callbacks = true, streams = true, many = true, idle = true, lenient = false } = options;
   const bench: Bench = {
     synchronous,
     test: (name, body) =>
@@ -67,23 +92,27 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
   };
   operations(bench);
   metadata(bench);
-  badInput(bench, typed);
-  subscriptions(bench);
-  feeds(bench);
+  badInput(bench, { typed, unsigned, lenient });
+  if (callbacks) {
+    subscriptions(bench);
+    feeds(bench);
+  }
   if (synchronous) {
     views(bench);
     atOnce(bench);
   }
-  garbage(bench, runs, options.encodedElsewhere ?? !synchronous);
-  copies(bench);
+  garbage(bench, runs, options.encodedElsewhere ?? !synchronous, typed);
+  if (many) {
+    copies(bench);
+  }
   search(bench);
-  searchOptions(bench, typed);
-  filters(bench, runs, typed);
-  index(bench);
+  searchOptions(bench, { typed, callbacks, many });
+  filters(bench, runs, typed, callbacks);
+  index(bench, idle);
   lifecycle(bench, options.scarce ?? false);
   history(bench);
   replicas(bench);
-  exports(bench);
+  exports(bench, streams);
   model(bench, runs);
   historyModel(bench, runs);
   indexModel(bench, runs);
