@@ -546,8 +546,8 @@ export function badInput(
   }
 
   const ids: [string, unknown, RegExp][] = [
-    ["an empty id", "", /^(vectorId|id) is empty/],
-    ["an id of 1,025 letters", "x".repeat(1025), /(vectorId "xxx|^id).*1024/],
+    ["an empty id", "", /vectorId is empty/],
+    ["an id of 1,025 letters", "x".repeat(1025), /vectorId.*"xxx.*1024/],
     ...(unsigned ? [] : [LONE_SURROGATE]),
     ...(typed ? [] : ([["a number as id", 7, /vectorId.*7/]] as [string, unknown, RegExp][])),
   ];

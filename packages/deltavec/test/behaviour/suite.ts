@@ -110,9 +110,9 @@ export function behaviourSuite(harness: Harness, open: Open, options: SuiteOptio
   filters(bench, runs, typed, callbacks);
   index(bench, idle);
   lifecycle(bench, options.scarce ?? false);
-  history(bench);
+  history(bench, { typed, unsigned });
   replicas(bench);
-  exports(bench, streams);
+  exports(bench, { typed, streams });
   model(bench, runs);
   historyModel(bench, runs);
   indexModel(bench, runs);

@@ -56,7 +56,8 @@ const MAX_U32 = 2 ** 32 - 1;
 const NAMES: readonly (readonly [RegExp, string])[] = [
   [/^ef-search\b/, "options.efSearch"],
   [/^filter is/, "options.filter is"],
-  [/\boption grid\b/, "option precision"],
+  [/^id is\b/, "vectorId is"],
+  [/\boption grid\b/, "option precision.grid"],
   [/\bmax-clock-ahead\b/, "maxClockAheadMs"],
   [
     /\b(?:vector-id|max-vectors|checkpoint-interval|hnsw-(?:m|ef-construction|ef-search)|keep-floats|recall-sample-rate)\b/,

@@ -1,8 +1,13 @@
-// The second world as jco transpiles it.
+// The components as jco transpiles them.
 import { type Database, instantiate } from "deltavec/component";
+import {
+  instantiate as instantiateSmall,
+  type Database as SmallDatabase,
+} from "deltavec/component/delta-vector";
+import type { SmallComponent } from "./delta-vector.ts";
 import type { WitComponent } from "./face.ts";
 
-/** Makes an instance. */
+/** Makes an instance of the second world. */
 export async function jcoComponent(): Promise<WitComponent> {
   let time: number | undefined;
   const { Database } = await instantiate({ now: () => time ?? Date.now() });
@@ -12,5 +17,14 @@ export async function jcoComponent(): Promise<WitComponent> {
     setClock(given) {
       time = given;
     },
+  };
+}
+
+/** Makes an instance of the first world. */
+export async function smallJcoComponent(): Promise<SmallComponent> {
+  const { Database } = await instantiateSmall();
+  return {
+    create: (dimensions) => new Database(dimensions),
+    drop: (database) => (database as SmallDatabase)[Symbol.dispose](),
   };
 }

@@ -1,5 +1,6 @@
 // The behaviour suite as a list of tests that somebody else runs, one by one.
 import { init } from "deltavec";
+import type { Harness, Open } from "../behaviour/face.ts";
 import { behaviourSuite, type SuiteOptions } from "../behaviour/suite.ts";
 import type { Door } from "../doors.ts";
 
@@ -15,26 +16,39 @@ export interface TestPage {
 
 /** Lists the tests of the suite through a door. */
 export function listed(door: Door, options: SuiteOptions): TestPage {
-  const tests = new Map<string, () => Promise<void>>();
   let opened = 0;
-  behaviourSuite(
-    {
-      test(name, body) {
-        if (tests.has(name)) {
-          throw new Error(`two tests are named ${name}`);
-        }
-        tests.set(name, body);
-      },
+  const open: Open = (given) => {
+    opened++;
+    return door.open(given);
+  };
+  return {
+    ...collected((harness) => behaviourSuite(harness, open, { ...door.options, ...options }), init),
+    opened: () => opened,
+  };
+}
+
+/**
+ * Lists tests.
+ *
+ * @param register - registers them
+ * @param load - loads what they need
+ */
+export function collected(
+  register: (harness: Harness) => void,
+  load: () => Promise<void>,
+): Omit<TestPage, "opened"> {
+  const tests = new Map<string, () => Promise<void>>();
+  register({
+    test(name, body) {
+      if (tests.has(name)) {
+        throw new Error(`two tests are named ${name}`);
+      }
+      tests.set(name, body);
     },
-    (given) => {
-      opened++;
-      return door.open(given);
-    },
-    { ...door.options, ...options },
-  );
+  });
   return {
     async load() {
-      await init();
+      await load();
       return [...tests.keys()];
     },
     async run(name) {
@@ -45,6 +59,5 @@ export function listed(door: Door, options: SuiteOptions): TestPage {
         return error instanceof Error ? `${error.stack}\n${error.cause ?? ""}` : String(error);
       }
     },
-    opened: () => opened,
   };
 }
