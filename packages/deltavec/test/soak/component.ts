@@ -1,5 +1,5 @@
 // Calls every function of a component again and again in wasmtime, and tells what memory that took.
-// Run by hand: node test/soak/component.ts [calls of each kind, default 100,000]
+// Run by hand: node test/soak/component.ts [calls of each kind, default 100,000] [expression that names kinds]
 import assert from "node:assert/strict";
 import { closeHosts, start, type World } from "../support/wasmtime/component.ts";
 import type { Call, Resource, WasmtimeHost } from "../support/wasmtime/host.ts";
@@ -167,9 +167,10 @@ async function secondWorld(host: WasmtimeHost): Promise<Round[]> {
   const frames = (await host.call("[method]database.deltas-since", db, undefined)) as Uint8Array;
   const cursor = await host.call("[method]database.cursor", db);
   const back = method("import", db, snapshot);
+  const target = await open();
   const empty = method(
     "import",
-    bare,
+    target,
     await host.call("[method]database.export", await open(), {}),
   );
   const { good, bad } = operations({ metadata: '{"a":{"b":[1,"é"]}}' });
@@ -254,7 +255,7 @@ async function secondWorld(host: WasmtimeHost): Promise<Round[]> {
   both("position", [[]]);
   both("deltas", [[0]]);
   round("deltas, refused", 1, method("deltas", bare, 0));
-  round("merge", 0, empty, ...Array(16).fill(method("merge", bare, frames)));
+  round("merge", 0, empty, ...Array(16).fill(method("merge", target, frames)));
   both("merge", [[frames]], [[JUNK], [frames.slice(0, -3)], [frames.slice(3)]]);
   both("cursor", [[]]);
   both("deltas-since", [[undefined], [cursor]], [[JUNK], [new Uint8Array(0)]]);
@@ -300,22 +301,23 @@ async function secondWorld(host: WasmtimeHost): Promise<Round[]> {
  *
  * @param count - calls of each kind
  * @param told - is given each kind's figures
+ * @param only - the names of kinds
  */
 export async function soak(
   world: World,
   count: number,
   told: (soaked: Soaked) => void,
+  only: RegExp = /./,
 ): Promise<void> {
   const host = world === "delta-vector" ? await start(world) : await start(world, "wasi");
-  for (const { name, calls, refused } of await (world === "delta-vector"
-    ? firstWorld(host)
-    : secondWorld(host))) {
-    const rounds = Math.ceil(count / calls.length);
-    const { errors, marks } = await host.repeat(calls, rounds);
-    assert.equal(errors, refused * rounds, `${name}: answers that are errors`);
+  const rounds = await (world === "delta-vector" ? firstWorld(host) : secondWorld(host));
+  for (const { name, calls, refused } of rounds.filter((round) => only.test(round.name))) {
+    const times = Math.ceil(count / calls.length);
+    const { errors, marks } = await host.repeat(calls, times);
+    assert.equal(errors, refused * times, `${name}: answers that are errors`);
     told({
       name,
-      calls: rounds * calls.length,
+      calls: times * calls.length,
       grown: (marks[9]![0] - marks[2]![0]) / 1024,
       early: marks[1]![1],
       late: marks[9]![1],
@@ -325,14 +327,15 @@ export async function soak(
 }
 
 if (import.meta.main) {
-  const count = Number(process.argv[2] ?? 100_000);
+  const [count = "100000", only = "."] = process.argv.slice(2);
   for (const world of ["delta-vector", "deltavec"] as const) {
     let sum = 0;
-    await soak(world, count, ({ name, calls, grown, early, late }) => {
+    const tell = ({ name, calls, grown, early, late }: Soaked): void => {
       sum += grown;
       const times = `${early.toFixed(1)} µs, at the end ${late.toFixed(1)} µs`;
       console.log(`${world} ${name}: ${calls} calls, ${grown.toFixed(2)} MB more, ${times}`);
-    });
+    };
+    await soak(world, Number(count), tell, new RegExp(only));
     console.log(`${world}: ${sum.toFixed(2)} MB more in all`);
   }
   await closeHosts();

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { test as nodeTest, type TestFn } from "node:test";
+import type { SmallComponent, SmallDatabase } from "../../component/delta-vector.ts";
 import type { WitComponent, WitDatabase } from "../../component/face.ts";
 import { PACKAGE } from "../process.ts";
 import { type Flag, Resource, WasmtimeHost } from "./host.ts";
@@ -70,5 +71,17 @@ export function componentOf(host: WasmtimeHost): WitComponent {
       methodsOf<WitDatabase>(host, (await host.call("[static]database.open", options)) as Resource),
     drop: (database) => drop(host, database),
     setClock: (time) => host.setNow(time ?? null),
+  };
+}
+
+/** The first world for its suite. */
+export function smallComponentOf(host: WasmtimeHost): SmallComponent {
+  return {
+    create: async (dimensions) =>
+      methodsOf<SmallDatabase>(
+        host,
+        (await host.call("[constructor]database", dimensions)) as Resource,
+      ),
+    drop: (database) => drop(host, database),
   };
 }

@@ -73,10 +73,10 @@ class Integer:
             json = int(json["$int"])
         if isinstance(json, float) and json.is_integer():
             json = int(json)
-        if not isinstance(json, int) or isinstance(json, bool) or not 0 <= json < 1 << self.bits:
+        if not isinstance(json, int) or isinstance(json, bool):
             raise Unfit(f"{json!r} is not a {self.field}")
         val.kind = self.kind
-        setattr(val.of, self.field, json)
+        setattr(val.of, self.field, json & (1 << self.bits) - 1)  # as JavaScript's glue does
 
     def lift(self, val, known):
         value = getattr(val.of, self.field)
