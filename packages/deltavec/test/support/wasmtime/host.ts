@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -44,6 +43,9 @@ export interface Hello {
   /** Seconds. */
   readonly compiled: number;
 }
+
+/** How a host runs a component; `start` says what they mean. */
+export type Flag = "wasi" | "clock" | "speed" | `memory=${number}`;
 
 /** A call, by the function's name as WIT mangles it. */
 export type Call = readonly [name: string, ...args: unknown[]];
@@ -139,12 +141,19 @@ export class WasmtimeHost {
   readonly hello: Hello;
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>();
+  readonly #ended: Promise<unknown>;
   #next = 1;
 
-  private constructor(child: ChildProcess, lines: AsyncIterator<string>, hello: Hello) {
+  private constructor(
+    child: ChildProcess,
+    lines: AsyncIterator<string>,
+    hello: Hello,
+    complaint: readonly string[],
+  ) {
     this.#child = child;
     this.hello = hello;
-    void this.#listen(lines);
+    this.#ended = new Promise((resolve) => child.once("exit", resolve));
+    void this.#listen(lines, complaint);
   }
 
   /**
@@ -158,26 +167,30 @@ export class WasmtimeHost {
   static async start(
     python: string,
     component: string,
-    ...flags: readonly ("wasi" | "clock" | "speed" | `memory=${number}`)[]
+    ...flags: readonly Flag[]
   ): Promise<WasmtimeHost> {
     const script = join(import.meta.dirname, "host.py");
     const child = spawn(python, ["-B", script, component, ...flags], {
-      stdio: ["pipe", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    const complaint: string[] = [];
+    child.stderr.setEncoding("utf8").on("data", (text: string) => complaint.push(text));
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const { value, done } = await lines.next();
-    assert.ok(done !== true, "the host ended before it began");
-    return new WasmtimeHost(child, lines, JSON.parse(value));
+    if (done === true) {
+      throw new Error(`the host ended: ${complaint.join("")}`);
+    }
+    return new WasmtimeHost(child, lines, JSON.parse(value), complaint);
   }
 
-  async #listen(lines: AsyncIterator<string>): Promise<void> {
+  async #listen(lines: AsyncIterator<string>, complaint: readonly string[]): Promise<void> {
     for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
       const answer = JSON.parse(line.value) as Answer;
       this.#waiting.get(answer.id)?.resolve(answer);
       this.#waiting.delete(answer.id);
     }
     for (const waiting of this.#waiting.values()) {
-      waiting.reject(new Trap("the host has ended"));
+      waiting.reject(new Trap(`the host ended: ${complaint.join("")}`));
     }
   }
 
@@ -233,8 +246,7 @@ export class WasmtimeHost {
 
   /** Ends the process. */
   async close(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
     this.#child.stdin?.end();
-    await ended;
+    await this.#ended;
   }
 }

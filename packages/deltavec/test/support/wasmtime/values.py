@@ -73,10 +73,10 @@ class Integer:
             json = int(json["$int"])
         if isinstance(json, float) and json.is_integer():
             json = int(json)
-        if not isinstance(json, int) or isinstance(json, bool) or not 0 <= json < 1 << self.bits:
+        if not isinstance(json, int) or isinstance(json, bool):
             raise Unfit(f"{json!r} is not a {self.field}")
         val.kind = self.kind
-        setattr(val.of, self.field, json)
+        setattr(val.of, self.field, json & (1 << self.bits) - 1)  # as JavaScript's glue does
 
     def lift(self, val, known):
         value = getattr(val.of, self.field)
@@ -153,7 +153,8 @@ class Numbers:
     def lower(self, json, val, known):
         if isinstance(json, list):
             try:
-                numbers = array(self.code, json)
+                plain = (float(one["$float"]) if isinstance(one, dict) else one for one in json)
+                numbers = array(self.code, plain)
             except (TypeError, OverflowError) as error:
                 raise Unfit(f"not a list for {self.name}: {error}") from None
         elif isinstance(json, dict) and self.name in json:

@@ -129,6 +129,7 @@ public final class MergePatch {
   /** A JSON value: an object's members by their unescaped names, or the text of anything else. */
   static final class Node {
     private static final byte[] NO_TEXT = new byte[0];
+    private static final @Nullable Member[] NO_MEMBERS = new Member[0];
 
     /** Text of anything but an object, which has none. */
     final byte[] raw;
@@ -141,21 +142,25 @@ public final class MergePatch {
     /** Members that are not removed. */
     int size;
 
-    /** All members by the hashes of their names: a list for each of a power of two. */
-    private @Nullable Member[] lists = new Member[4];
+    /**
+     * All members by the hashes of their names; open addressing, at most half full. Lists of members
+     * would lead back to members before them: circles, which engines that count references keep.
+     */
+    private @Nullable Member[] table;
 
-    private int listed;
+    private int placed;
 
-    private Node(byte[] raw) {
+    private Node(byte[] raw, @Nullable Member[] table) {
       this.raw = raw;
+      this.table = table;
     }
 
     static Node object() {
-      return new Node(NO_TEXT);
+      return new Node(NO_TEXT, new Member[8]);
     }
 
     static Node text(byte[] raw) {
-      return new Node(raw);
+      return new Node(raw, NO_MEMBERS);
     }
 
     boolean isObject() {
@@ -172,10 +177,12 @@ public final class MergePatch {
     }
 
     private @Nullable Member find(String name, int hash) {
-      Member member = lists[hash & lists.length - 1];
+      int i = hash & table.length - 1;
+      Member member = table[i];
       while (member != null
           && (member.hash != hash || member.removed || !member.name.equals(name))) {
-        member = member.listed;
+        i = i + 1 & table.length - 1;
+        member = table[i];
       }
       return member;
     }
@@ -201,20 +208,22 @@ public final class MergePatch {
       }
       last = made;
       size++;
-      if (listed++ < lists.length) {
-        list(made);
+      if (++placed <= table.length >> 1) {
+        place(made);
         return;
       }
-      lists = new Member[lists.length * 2];
+      table = new Member[table.length * 2];
       for (Member each = first; each != null; each = each.next) {
-        list(each);
+        place(each);
       }
     }
 
-    private void list(Member member) {
-      int i = member.hash & lists.length - 1;
-      member.listed = lists[i];
-      lists[i] = member;
+    private void place(Member member) {
+      int i = member.hash & table.length - 1;
+      while (table[i] != null) {
+        i = i + 1 & table.length - 1;
+      }
+      table[i] = member;
     }
 
     private static int hash(String name) {
@@ -237,9 +246,6 @@ public final class MergePatch {
 
     /** The member behind this one in the object. */
     @Nullable Member next;
-
-    /** The next one in the list of those with a like hash. */
-    @Nullable Member listed;
 
     Member(String name, int hash, byte[] rawName, Node value) {
       this.name = name;
