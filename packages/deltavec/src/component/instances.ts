@@ -1,6 +1,7 @@
 import { fromBase64 } from "../base64.ts";
 import { DeltaError } from "../errors.ts";
 import { compileModule } from "../module.ts";
+import { relax } from "../relaxed.ts";
 import type { InitSource } from "../types.ts";
 
 /**
@@ -8,10 +9,15 @@ import type { InitSource } from "../types.ts";
  *
  * @param getCoreModule - gives the module of a file's name
  * @param imports - what the component imports, by the names that the build gave them
+ * @param instantiateCore - instantiates a core module
  */
 export type Instantiate<Exports> = (
   getCoreModule: (path: string) => WebAssembly.Module | Promise<WebAssembly.Module>,
   imports: Readonly<Record<string, object>>,
+  instantiateCore: (
+    module: WebAssembly.Module,
+    imports: WebAssembly.Imports,
+  ) => Promise<WebAssembly.Instance>,
 ) => Promise<Exports>;
 
 /** A component as the build left it. */
@@ -21,6 +27,19 @@ export interface Transpiled<Exports> {
   readonly parts: Readonly<Record<string, string>>;
   /** A function that no other module exports. */
   readonly mark: string;
+}
+
+/** Instantiates a core module; that of the component gets the kernels in relaxed SIMD where the engine has it. */
+async function instantiateCore(
+  module: WebAssembly.Module,
+  imports: WebAssembly.Imports,
+): Promise<WebAssembly.Instance> {
+  const instance = await WebAssembly.instantiate(module, imports);
+  const { memory, kernels } = instance.exports;
+  if (memory instanceof WebAssembly.Memory && kernels instanceof WebAssembly.Table) {
+    relax(memory, kernels);
+  }
+  return instance;
 }
 
 /** A component's module, compiled once, and its instances. */
@@ -54,7 +73,7 @@ export class Instances<Exports> {
     const { instantiate, parts } = this.#component;
     const module = (path: string): WebAssembly.Module | Promise<WebAssembly.Module> =>
       path in parts ? WebAssembly.compile(fromBase64(parts[path])) : core;
-    return instantiate(module, imports());
+    return instantiate(module, imports(), instantiateCore);
   }
 
   /** The module that the package brings along. */
