@@ -144,7 +144,7 @@ final class Databases {
   static int getMetadata(int self, int id, int idBytes) {
     try {
       Database database = Handles.get(self).database();
-      requireId(idBytes);
+      requireId(id, idBytes);
       return metadata(database, database.metadata(id, idBytes));
     } catch (Throwable e) {
       return Outcome.failed(Outcome.VALUE, e);
@@ -260,7 +260,7 @@ final class Databases {
   static int getVectorAt(int self, int id, int idBytes, long time) {
     try {
       Database database = Handles.get(self).database();
-      requireId(idBytes);
+      requireId(id, idBytes);
       int vector = database.findAt(id, idBytes, signed(time));
       return vector == 0 ? Outcome.none() : Outcome.some(vector, database.options().dimensions());
     } catch (Throwable e) {
@@ -275,7 +275,7 @@ final class Databases {
   static int getMetadataAt(int self, int id, int idBytes, long time) {
     try {
       Database database = Handles.get(self).database();
-      requireId(idBytes);
+      requireId(id, idBytes);
       return metadata(database, database.metadataAt(id, idBytes, signed(time)));
     } catch (Throwable e) {
       return Outcome.failed(Outcome.VALUE, e);
@@ -311,7 +311,7 @@ final class Databases {
   static int chain(int self, int id, int idBytes) {
     try {
       Session session = Handles.get(self);
-      requireId(idBytes);
+      requireId(id, idBytes);
       int chain = Outcome.LONG_VALUE + 8; // behind the option's byte
       boolean known = History.writeChain(session, id, idBytes, chain);
       MEMORY.putInt(Outcome.LONG_VALUE, known ? 1 : 0);
@@ -347,7 +347,7 @@ final class Databases {
       Session session = Handles.get(self);
       Database database = session.database();
       long now = WallClock.millis();
-      requireId(idBytes);
+      requireId(id, idBytes);
       DeltaId to = Texts.deltaId(delta, deltaBytes);
       int count = database.rollBackTo(id, idBytes, to.time(), to.sequence(), to.replica(), now);
       if (count == 0) {
@@ -377,7 +377,7 @@ final class Databases {
     try {
       Database database = Handles.get(self).database();
       if (hasId != 0) {
-        requireId(idBytes);
+        requireId(id, idBytes);
         if (hasMaxBytes != 0) {
           throw invalid("max-bytes is of the whole log: it cannot be given with id");
         }
@@ -533,13 +533,14 @@ final class Databases {
     return unsigned < 0 ? Long.MAX_VALUE : unsigned;
   }
 
-  /** Checks the length of an id, unsigned. */
-  private static void requireId(int bytes) {
+  /** Checks an id: address of its UTF-8, and the length, unsigned. */
+  private static void requireId(int id, int bytes) {
     if (bytes == 0) {
       throw invalid("id is empty");
     }
     if (bytes < 0 || bytes > Frame.MAX_ID_BYTES) {
-      throw invalid("id is longer than " + Frame.MAX_ID_BYTES + " bytes");
+      throw invalid(
+          "id " + Texts.quoted(id, bytes) + " is longer than " + Frame.MAX_ID_BYTES + " bytes");
     }
   }
 

@@ -5,7 +5,6 @@ import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.delta.Frame;
-import dev.deltavec.core.delta.Utf8;
 import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.wasm.LinearMemory;
 import org.jspecify.annotations.Nullable;
@@ -40,9 +39,6 @@ final class FrameWriter {
 
   /** What all but id, values and patch take at most: header, three lengths, the time. */
   private static final int FIXED_BYTES = Frame.HEADER_BYTES + 2 + 6 + 5 + 4;
-
-  /** As much of an id as messages show. */
-  private static final int SHOWN_CHARACTERS = 80;
 
   private static final LinearMemory MEMORY = Guest.MEMORY;
 
@@ -235,16 +231,8 @@ final class FrameWriter {
   /** Notes what is wrong, and writes a frame that the core stops at. */
   private void refuse(ErrorCode code, int delta, String what) {
     int idBytes = MEMORY.getInt(delta + ID_BYTES);
-    String whose = "";
-    if (idBytes > 0 && idBytes <= Frame.MAX_ID_BYTES) {
-      String id = Utf8.decode(MEMORY, MEMORY.getInt(delta + ID), idBytes);
-      whose =
-          "vector \""
-              + (id.length() <= SHOWN_CHARACTERS
-                  ? id
-                  : id.substring(0, SHOWN_CHARACTERS - 3) + "...")
-              + "\": ";
-    }
+    String whose =
+        idBytes == 0 ? "" : "vector " + Texts.quoted(MEMORY.getInt(delta + ID), idBytes) + ": ";
     refused = new DeltaException(code, whose + what, count - 1);
     MEMORY.putInt(at, Frame.HEADER_BYTES); // of version 0, which there is not
     MEMORY.putInt(at + 4, 0);

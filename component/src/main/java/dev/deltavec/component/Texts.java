@@ -11,9 +11,33 @@ final class Texts {
   /** Bytes of a delta's id as text. */
   static final int ID_BYTES = DeltaId.TEXT_LENGTH;
 
+  /** The most characters of an id in a message. */
+  private static final int SHOWN_CHARACTERS = 80;
+
   private static final LinearMemory MEMORY = Guest.MEMORY;
 
   private Texts() {}
+
+  /**
+   * Returns an id for a message: quoted, and cut if it is long.
+   *
+   * @param id address of well-formed UTF-8
+   * @param bytes how many, unsigned
+   */
+  static String quoted(int id, int bytes) {
+    int some = 4 * SHOWN_CHARACTERS;
+    if (Integer.compareUnsigned(bytes, some) <= 0) {
+      some = bytes;
+    } else {
+      while ((MEMORY.getByte(id + some) & 0xc0) == 0x80) {
+        some--; // not within a character
+      }
+    }
+    String text = Utf8.decode(MEMORY, id, some);
+    return text.length() <= SHOWN_CHARACTERS
+        ? "\"" + text + "\""
+        : "\"" + text.substring(0, SHOWN_CHARACTERS - 3) + "...\"";
+  }
 
   /**
    * Writes the text of an error, cut if it is very long, to a place of its own, so that this cannot
