@@ -1,6 +1,7 @@
 import { fromBase64 } from "../base64.ts";
 import { DeltaError } from "../errors.ts";
 import { compileModule } from "../module.ts";
+import { relax } from "../relaxed.ts";
 import type { InitSource } from "../types.ts";
 
 /**
@@ -46,17 +47,6 @@ class QuickMemory {
   }
 }
 
-async function instantiateCore(
-  module: WebAssembly.Module,
-  imports?: WebAssembly.Imports,
-): Promise<CoreInstance> {
-  const { exports } = await WebAssembly.instantiate(module, imports);
-  const { memory } = exports;
-  return memory instanceof WebAssembly.Memory
-    ? { exports: { ...exports, memory: new QuickMemory(memory) } }
-    : { exports };
-}
-
 /** A component as the build left it. */
 export interface Transpiled<Exports> {
   readonly instantiate: Instantiate<Exports>;
@@ -64,6 +54,22 @@ export interface Transpiled<Exports> {
   readonly parts: Readonly<Record<string, string>>;
   /** A function that no other module exports. */
   readonly mark: string;
+}
+
+/** Instantiates a core module; that of the component gets the kernels in relaxed SIMD where the engine has it. */
+async function instantiateCore(
+  module: WebAssembly.Module,
+  imports?: WebAssembly.Imports,
+): Promise<CoreInstance> {
+  const { exports } = await WebAssembly.instantiate(module, imports);
+  const { memory, kernels } = exports;
+  if (!(memory instanceof WebAssembly.Memory)) {
+    return { exports };
+  }
+  if (kernels instanceof WebAssembly.Table) {
+    relax(memory, kernels);
+  }
+  return { exports: { ...exports, memory: new QuickMemory(memory) } };
 }
 
 /** A component's module, compiled once, and its instances. */
