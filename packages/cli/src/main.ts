@@ -252,7 +252,7 @@ bench
   )
   .option("--n <count>", "vectors in the database", positive, 10_000)
   .option("--rounds <count>", "rounds of what is timed", positive, 5)
-  .option("--soak <calls>", "calls of each function in the soak", positive, 100_000)
+  .option("--soak <calls>", "calls of each kind in the soak", positive, 100_000)
   .action(
     async (options: {
       json?: string;

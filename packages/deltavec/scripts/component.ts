@@ -85,7 +85,7 @@ async function transpile(name: string, mark: string, dist: string, target: strin
   writeFileSync(
     join(target, `${name}.glue`),
     `import { ComponentError } from "../../src/component/component-error.ts";
-import { TextDecoder } from "../../src/component/decoder.ts";
+import { TextDecoder, TextEncoder } from "../../src/component/texts.ts";
 ${text}
 export const parts = ${JSON.stringify(parts)};
 export const mark = ${JSON.stringify(marked.name)};

@@ -12,7 +12,7 @@ export const COMPONENT_BARS: readonly Bar[] = [
   { name: "jco_search_extra_us", what: "search by jco, above direct", unit: "us", limit: 8 },
   { name: "jco_get_us", what: "get vector by jco", unit: "us", limit: 8 },
   { name: "jco_batch100_us", what: "batch of 100 by jco", unit: "us", limit: 150 },
-  { name: "soak_growth_mb", what: "memory grown in the soak", unit: "MB", limit: 4 },
+  { name: "soak_growth_mb", what: "memory grown in the soak", unit: "MB", limit: 8 },
 ];
 
 /** The figures of the bars, of the parts that were measured. */
@@ -26,7 +26,7 @@ export function componentFigures(found: ComponentFigures): Record<string, number
     jco_search_extra_us: calls?.extra_us[HELD].search.median,
     jco_get_us: own?.get.median,
     jco_batch100_us: own?.batch100.median,
-    soak_growth_mb: worst(soak, ({ from_mb, to_mb }) => to_mb - from_mb),
+    soak_growth_mb: worst(soak, ({ grown_mb }) => grown_mb),
   };
   return Object.fromEntries(
     COMPONENT_BARS.flatMap(({ name }) =>

@@ -18,7 +18,7 @@ import {
 } from "./protocol.ts";
 
 /** Calls of a round; a search for each query. */
-const GETS = 4000;
+const GETS = 10_000;
 const SPARSES = 4000;
 const BATCHES = 100;
 
@@ -73,8 +73,8 @@ export async function measureCalls(
 }
 
 /**
- * Microseconds of a call of each kind, on each of the three: those that this thread was on a processor, as other work of the
- * machine would weigh more than what is told apart here.
+ * Microseconds of a call of each kind, on each of the three: those that the process was on processors, as other work of the
+ * machine would weigh more than what is told apart here. (The time of one thread would do, but comes in steps of milliseconds.)
  */
 function measureRound(
   all: Readonly<Record<Target, Callee<unknown>>>,
@@ -92,9 +92,9 @@ function measureRound(
     for (const target of turned(TARGETS, round + o)) {
       const callee = all[target];
       const prepared = prepare(operation, callee, ids, sparses, batches, data.queries);
-      const start = process.threadCpuUsage();
+      const start = process.cpuUsage();
       prepared.run();
-      const { user, system } = process.threadCpuUsage(start);
+      const { user, system } = process.cpuUsage(start);
       times[target][operation] = (user + system) / prepared.calls;
     }
   }

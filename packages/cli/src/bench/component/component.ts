@@ -94,7 +94,7 @@ export async function component(options: ComponentOptions): Promise<ComponentRep
           break;
         case "soak":
           if (python !== undefined) {
-            found.soak = await ofWorlds((world) => measureSoak(python, world, soak, tell));
+            found.soak = await ofWorlds((world) => measureSoak(world, soak, tell));
           }
           break;
       }

@@ -94,16 +94,25 @@ export interface WasmtimeFigures {
   readonly instantiate_ms: Spread;
 }
 
+/** What calls of a kind took in the soak. */
+export interface SoakKind {
+  /** The function, or what it refused. */
+  readonly name: string;
+  readonly calls: number;
+  /** MB (2^20 bytes) of resident memory that came after the first three tenths. */
+  readonly grown_mb: number;
+  /** Microseconds of a call, from Python: within the second tenth, and within the last. */
+  readonly early_us: number;
+  readonly late_us: number;
+}
+
 /** What part `soak` found. */
 export interface SoakFigures {
-  /** Calls of each function. */
+  /** Calls of each kind that were asked for. */
   readonly calls: number;
-  /** Resident memory of the process when the first tenth was done, in MB. */
-  readonly from_mb: number;
-  /** At the end. */
-  readonly to_mb: number;
-  /** After each tenth. */
-  readonly marks_mb: readonly number[];
+  /** All kinds together. */
+  readonly grown_mb: number;
+  readonly kinds: readonly SoakKind[];
 }
 
 /** What the parts found. */

@@ -58,7 +58,7 @@ function callLines(calls: CallFigures | undefined): string[] {
   }
   return [
     "",
-    heading("A call in Node, us on a processor: median, and the least of all rounds"),
+    heading("A call in Node, us on processors: median, and the least of all rounds"),
     out.toString(),
     calls.same
       ? colors.dim("All have the same vectors and find the same.")
@@ -85,7 +85,8 @@ function worldLines(found: ComponentFigures): string[] {
   row("wasmtime: compile, s", wasmtime, ({ compile_s }) => cells(compile_s));
   row("  instantiate, ms", wasmtime, ({ instantiate_ms }) => cells(instantiate_ms));
   row("Soak: calls of each", soak, ({ calls }) => whole(calls));
-  row("  memory, MB", soak, ({ from_mb, to_mb }) => `${from_mb.toFixed(1)} to ${to_mb.toFixed(1)}`);
+  row("  kinds of calls", soak, ({ kinds }) => whole(kinds.length));
+  row("  memory grown, MB", soak, ({ grown_mb }) => grown_mb.toFixed(2));
   return out.length === 0
     ? []
     : ["", heading("Components: median, and the least of all rounds"), out.toString()];

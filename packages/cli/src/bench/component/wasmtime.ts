@@ -2,8 +2,7 @@ import { WasmtimeHost } from "../../../../deltavec/test/support/wasmtime/host.ts
 import { findPython, VERSION } from "../../../../deltavec/test/support/wasmtime/python.ts";
 import { componentFile } from "../../paths.ts";
 import { inRounds } from "../bridge/spread.ts";
-import type { SoakFigures, WasmtimeFigures, World } from "./protocol.ts";
-import { soakOf } from "./soak.ts";
+import type { SoakFigures, SoakKind, WasmtimeFigures, World } from "./protocol.ts";
 
 /** The version of wasmtime that is measured. */
 export const WASMTIME_VERSION = VERSION;
@@ -51,25 +50,23 @@ export async function measureWasmtime(
 }
 
 /**
- * Measures part `soak`.
+ * Measures part `soak`: the package's own, `test/soak/component.ts`.
  *
- * @param calls - calls of each function
+ * @param calls - calls of each kind
  * @throws Error if a call answers with an error that should not, or without one that should
  */
 export async function measureSoak(
-  python: string,
   world: World,
   calls: number,
   tell: (doing: string) => void,
 ): Promise<SoakFigures> {
-  tell(world);
-  return await inWasmtime(python, world, async (host) => {
-    const { turn, errors: expected } = await soakOf(host, world);
-    const { errors, marks } = await host.repeat(turn, calls);
-    if (errors !== expected * calls) {
-      throw new Error(`the soak of ${world}: ${errors} errors, not ${expected * calls}`);
-    }
-    const mb = marks.map(([kilobytes]) => kilobytes / 1000);
-    return { calls, from_mb: mb[0]!, to_mb: mb.at(-1)!, marks_mb: mb };
+  // Looks for wasmtime as soon as it is loaded.
+  const { soak } = await import("../../../../deltavec/test/soak/component.ts");
+  const kinds: SoakKind[] = [];
+  await soak(world, calls, ({ name, calls: made, grown, early, late }) => {
+    tell(`${world}, ${name}`);
+    kinds.push({ name, calls: made, grown_mb: grown, early_us: early, late_us: late });
   });
+  const grown = kinds.reduce((sum, { grown_mb }) => sum + grown_mb, 0);
+  return { calls, grown_mb: grown, kinds };
 }

@@ -25,7 +25,7 @@ class ComponentSnapshotTest {
   void aSnapshotReadsAsItDidWhenTheComponentWroteIt(String name, String digest) throws IOException {
     try (DeltaVectorDB db = DeltaVectorDB.builder().dimensions(6).build()) {
       ImportResult result = db.importFrom(golden(name));
-      assertThat(result.index()).isEqualTo(IndexOrigin.KEPT);
+      assertThat(result.index()).isEqualTo(ImportResult.Index.KEPT);
       assertThat(result.history()).isTrue();
       assertThat(db.stateDigest()).isEqualTo(digest);
       assertThat(db.size()).isEqualTo(11);

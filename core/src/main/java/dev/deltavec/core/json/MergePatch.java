@@ -143,8 +143,9 @@ public final class MergePatch {
     int size;
 
     /**
-     * All members by the hashes of their names; open addressing, at most half full. Lists of members
-     * would lead back to members before them: circles, which engines that count references keep.
+     * All members by the hashes of their names; open addressing, at most half full. Lists of
+     * members would lead back to members before them: circles, which engines that count references
+     * keep.
      */
     private @Nullable Member[] table;
 
