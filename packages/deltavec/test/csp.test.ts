@@ -27,6 +27,10 @@ before(async () => {
       type: "application/wasm",
       body: await readFile(join(PACKAGE, "dist/deltavec.wasm")),
     },
+    "/deltavec.core.wasm": {
+      type: "application/wasm",
+      body: await readFile(join(PACKAGE, "dist/component/deltavec.core.wasm")),
+    },
   });
   browser = await Browser.launch();
 });
@@ -59,6 +63,14 @@ test("the package works under a strict policy, without a violation", async () =>
 
 test("deltavec/slim works under a strict policy that lets it fetch its module", async () => {
   assert.deepEqual(await run("strict-and-fetch", "slim"), {
+    outcome: [{ id: "a", score: 1 }],
+    violations: [],
+    printed: [],
+  });
+});
+
+test("the component as jco transpiles it works under the same policy", async () => {
+  assert.deepEqual(await run("strict-and-fetch", "component"), {
     outcome: [{ id: "a", score: 1 }],
     violations: [],
     printed: [],

@@ -117,7 +117,35 @@ test("importing deltavec/worker outside of a worker does nothing", async () => {
   assert.deepEqual(result, [[], true]);
 });
 
-for (const entry of ["deltavec", "deltavec/slim", "deltavec/streams", "deltavec/channel"]) {
+for (const [entry, glue] of [
+  ["deltavec/component", 32_000],
+  ["deltavec/component/delta-vector", 20_000],
+] as const) {
+  test(`${entry} takes at most ${glue / 1000} KB gzip beside its core module`, async (t) => {
+    const size = gzip(await bundled(`export * from "${entry}"`));
+    t.diagnostic(`bundled and minified: ${size} bytes gzip`);
+    assert.ok(size <= glue, `${size} bytes`);
+  });
+
+  test(`${entry} evaluates no text, and has a bundler see its core module`, async () => {
+    const text = await bundled(`export * from "${entry}"`);
+    assert.doesNotMatch(text, /new Function|\beval\(/);
+    assert.match(text, /new URL\("\.\/[a-z-]+\.core\.wasm",import\.meta\.url\)/);
+  });
+}
+
+for (const name of ["deltavec", "delta-vector"]) {
+  test(`${name}.component.wasm takes at most 60 KB gzip`, (t) => {
+    const size = gzip(readFileSync(join(PACKAGE, `dist/component/${name}.component.wasm`)));
+    t.diagnostic(`${size} bytes gzip`);
+    assert.ok(size <= 60_000, `${size} bytes`);
+  });
+}
+
+for (const entry of [
+  ...["deltavec", "deltavec/slim", "deltavec/streams", "deltavec/channel"],
+  ...["deltavec/component", "deltavec/component/delta-vector"],
+]) {
   test(`importing ${entry} and using nothing leaves nothing in a bundle`, async () => {
     assert.equal((await bundled(`import "${entry}"`)).trim(), "");
   });
@@ -162,7 +190,11 @@ test("the tarball holds what is needed and nothing else", () => {
   const rest = paths.filter((path) => path.includes("/"));
   assert.deepEqual(
     rest.filter(
-      (path) => !/^dist\/([\w-]+\.(js|js\.map|d\.ts|wasm)|storage\/[\w-]+\.d\.ts)$/.test(path),
+      (path) =>
+        !/^dist\/([\w-]+\.(js|js\.map|d\.ts|wasm)|storage\/[\w-]+\.d\.ts)$/.test(path) &&
+        !/^dist\/component\/([\w-]+\.(js|d\.ts)|(deltavec|delta-vector)\.(core|component)\.wasm)$/.test(
+          path,
+        ),
     ),
     [],
   );

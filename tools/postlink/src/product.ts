@@ -61,8 +61,15 @@ export const DELTAVEC: Product = core("deltavec:db/databases@0.1.0", [
   "wasi:clocks/wall-clock@0.2.0.now",
 ]);
 
-/** The same for the components' form in JavaScript, where engines had the legacy exceptions years before. */
-const inJavaScript = (product: Product): Product => ({ ...product, exceptions: "try" });
+/**
+ * The same for the components' form in JavaScript: engines had the legacy exceptions years before, and who makes the instance
+ * can put other kernels in.
+ */
+const inJavaScript = (product: Product): Product => ({
+  ...product,
+  table: true,
+  exceptions: "try",
+});
 
 /** All of them by name. */
 export const PRODUCTS: ReadonlyMap<string, Product> = new Map([

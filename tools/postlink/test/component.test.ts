@@ -104,7 +104,8 @@ test("exports of another world go", () => {
   assert.deepEqual(names.sort(), ["cabi_realloc", "memory", `${FIRST}#size`]);
 });
 
-test("a component's core calls through the table of kernels and does not export it", () => {
+/** The exports of a module whose `size` calls through the table of kernels; entry 0 triples. */
+function tripling(product: Product): WebAssembly.Exports {
   const kernels = `(module
     (type $unary (func (param i32) (result i32)))
     (table $kernels (export "kernels") 1 1 (ref null $unary))
@@ -114,10 +115,26 @@ test("a component's core calls through the table of kernels and does not export 
       (call_indirect $kernels (type $unary) (local.get $x) (i32.const 0))))`;
   const body = SIZE(FIRST, "(call $call (i32.const 5))");
   const imports = '(import "deltavec" "call" (func $call (param i32) (result i32)))';
-  const module = linked(teavmOutput(directory, body, imports), DELTA_VECTOR, kernels);
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module));
+  const module = linked(teavmOutput(directory, body, imports), product, kernels);
+  return new WebAssembly.Instance(new WebAssembly.Module(module)).exports;
+}
+
+test("a component's core calls through the table of kernels and does not export it", () => {
+  const exports = tripling(DELTA_VECTOR);
   assert.deepEqual(Object.keys(exports).sort(), ["memory", `${FIRST}#size`]);
   assert.equal((exports[`${FIRST}#size`] as () => number)(), 15);
+});
+
+test("its twin for JavaScript takes other kernels", () => {
+  const exports = tripling(PRODUCTS.get("delta-vector-js") as Product);
+  const square = assembled(
+    directory,
+    '(module (func (export "f") (param i32) (result i32) (i32.mul (local.get 0) (local.get 0))))',
+  );
+  const { f } = new WebAssembly.Instance(new WebAssembly.Module(square)).exports;
+  const { kernels } = exports;
+  (kernels as WebAssembly.Table).set(0, f);
+  assert.equal((exports[`${FIRST}#size`] as () => number)(), 25);
 });
 
 const CATCHING = `(tag $e (param i32))

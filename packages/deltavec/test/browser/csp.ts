@@ -1,5 +1,6 @@
 // A page under a strict Content-Security-Policy: what works there, and what the policy reported.
 import { DeltaVectorDB, init } from "deltavec";
+import { init as initComponent } from "deltavec/component";
 import { init as initSlim, DeltaVectorDB as SlimDB } from "deltavec/slim";
 
 /** What happened on the page. */
@@ -31,6 +32,16 @@ async function search(slim: boolean): Promise<unknown> {
   }
 }
 
+async function searchComponent(): Promise<unknown> {
+  const { Database } = await initComponent();
+  const db = Database.open({ dimensions: 2 });
+  const vector = Float32Array.of(1, 0);
+  db.apply([{ vectorId: "a", operation: { tag: "create", val: vector }, metadata: '{"n":1}' }]);
+  const hits = db.search(vector, 1, {});
+  db[Symbol.dispose]();
+  return hits;
+}
+
 async function run(what: string): Promise<Report> {
   let outcome: unknown;
   if (what === "eval") {
@@ -41,7 +52,7 @@ async function run(what: string): Promise<Report> {
       outcome = (error as Error).name;
     }
   } else {
-    outcome = await search(what === "slim");
+    outcome = await (what === "component" ? searchComponent() : search(what === "slim"));
   }
   // Violations are reported by events, which come later.
   await new Promise((resolve) => setTimeout(resolve, 50));

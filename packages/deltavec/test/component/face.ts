@@ -56,7 +56,7 @@ const MAX_U32 = 2 ** 32 - 1;
 const NAMES: readonly (readonly [RegExp, string])[] = [
   [/^ef-search\b/, "options.efSearch"],
   [/^filter is/, "options.filter is"],
-  [/^id is\b/, "vectorId is"],
+  [/^id\b/, "vectorId"],
   [/\boption grid\b/, "option precision.grid"],
   [/\bmax-clock-ahead\b/, "maxClockAheadMs"],
   [

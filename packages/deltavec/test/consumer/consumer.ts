@@ -33,6 +33,8 @@ import {
   type VectorDelta,
 } from "deltavec";
 import { type ChannelHandle, type ChannelReport, DeltaChannel } from "deltavec/channel";
+import { ComponentError, init as componentInit, type Refusal } from "deltavec/component";
+import { instantiate, type VectorDelta as SmallDelta } from "deltavec/component/delta-vector";
 import { DeltaVectorDB as SlimDB, init as slimInit } from "deltavec/slim";
 import {
   broadcast,
@@ -243,4 +245,25 @@ export async function stream(db: DeltaVectorDB, signal: AbortSignal): Promise<nu
     deltaToJson({ vectorId: "a", operation: { type: "delete" } }),
   );
   return text.length;
+}
+
+export async function component(source: InitSource): Promise<string | undefined> {
+  const { Database } = await componentInit(source);
+  using db = Database.open({ dimensions: 3, metric: "dot", replica: 7n });
+  const val = new Float32Array(3);
+  try {
+    db.apply([{ vectorId: "a", operation: { tag: "create", val }, metadata: "{}", timestamp: 1n }]);
+  } catch (error) {
+    if (error instanceof ComponentError) {
+      const { tag, val } = (error as ComponentError<Refusal>).payload;
+      return `${tag}: ${val.message}`;
+    }
+  }
+  const { next } = db.ids(0, 10);
+  const [hit] = db.search(val, 3, { exact: next === undefined });
+  // @ts-expect-error: databases are opened
+  new Database();
+  const small = await instantiate();
+  const delta: SmallDelta = { vectorId: hit.id, operation: { tag: "delete" } };
+  return new small.Database(3).applyDelta(delta);
 }
