@@ -9,3 +9,9 @@ declare module "*.wasm" {
   const base64: string;
   export default base64;
 }
+
+/** The module as platforms give it that compile what is imported. */
+declare module "deltavec/deltavec.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}
