@@ -40,6 +40,7 @@ export const CHAPTERS: readonly Chapter[] = [
       document("streams", "Streams of deltas"),
       document("memory", "Pools, views, memory"),
       document("filter", "Filters"),
+      document("sizing", "Precision and memory"),
       document("index", "The search index", "search-index"),
       document("errors", "Errors"),
       { source: "THREAT_MODEL.md", address: "threat-model", title: "Threat model" },
