@@ -54,9 +54,19 @@ const common: BuildOptions = {
 };
 await build({
   ...common,
-  entryPoints: ["src/index.ts", "src/slim.ts", "src/streams.ts", "src/channel-entry.ts"],
+  entryPoints: ["index", "slim", "workerd", "streams", "channel-entry"].map((n) => `src/${n}.ts`),
   splitting: true,
   chunkNames: "shared-[hash]",
+  plugins: [
+    {
+      // The module stays an import, which the platform compiles: code that runs there may not.
+      name: "module-beside",
+      setup({ onResolve }) {
+        const beside = { path: "./deltavec.wasm", external: true };
+        onResolve({ filter: /^deltavec\/deltavec\.wasm$/ }, () => beside);
+      },
+    },
+  ],
 });
 // All in one file, without import, so that it can be served from wherever an application has it. Its databases open none
 // in workers of their own.

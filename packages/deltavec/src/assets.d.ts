@@ -16,3 +16,9 @@ declare module "*.glue" {
   export const parts: Readonly<Record<string, string>>;
   export const mark: string;
 }
+
+/** The module as platforms give it that compile what is imported. */
+declare module "deltavec/deltavec.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}

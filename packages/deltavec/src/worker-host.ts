@@ -59,7 +59,9 @@ export function startWorker(option: ConnectOptions["worker"], name: string): Wor
     }
     const threads = workerThreads();
     if (threads !== undefined) {
-      const script = given === true ? new URL("./worker.js", import.meta.url) : toScript(given);
+      // Written so that no bundler takes it for a file to bring along, beside the worker above.
+      const beside = import.meta.url.replace(/[^/]*$/, "worker.js");
+      const script = given === true ? new URL(beside) : toScript(given);
       // Without the options of this process, which may be about its own script.
       const worker: AnyWorker = new threads.Worker(script, { name, execArgv: [] });
       return worker;
