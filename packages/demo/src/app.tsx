@@ -5,7 +5,7 @@ import { Engine } from "./engine.tsx";
 import { bytes, nameOf } from "./format.ts";
 import { Help } from "./help.tsx";
 import { Ledger } from "./ledger.tsx";
-import { Map } from "./map.tsx";
+import { TextMap } from "./map.tsx";
 import { Results, Search } from "./results.tsx";
 import type { Session } from "./session.ts";
 import { Text } from "./text.tsx";
@@ -72,7 +72,7 @@ export function App({ session }: { session: Session }): JSX.Element {
         </section>
         <section class="panel world" aria-label="Map and time">
           <Ledger session={session} />
-          <Map session={session} open={select} />
+          <TextMap session={session} open={select} />
           <TimeSlider session={session} />
         </section>
         <section class="panel text" aria-label="Selected text">

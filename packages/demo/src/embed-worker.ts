@@ -42,12 +42,12 @@ class Encoder {
     const shape = [1, ids.length];
     const tensor = (values: readonly number[]): Tensor =>
       new Tensor("int64", BigInt64Array.from(values, BigInt), shape);
-    const output = await this.#session.run({
+    const { last_hidden_state: output } = await this.#session.run({
       input_ids: tensor(ids),
       attention_mask: tensor(ids.map(() => 1)),
       token_type_ids: tensor(ids.map(() => 0)),
     });
-    const states = output["last_hidden_state"]?.data as Float32Array;
+    const states = output?.data as Float32Array;
     const vector = new Float32Array(DIMENSIONS);
     for (let i = 0; i < states.length; i++) {
       vector[i % DIMENSIONS]! += states[i]!;

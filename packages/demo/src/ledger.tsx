@@ -21,7 +21,7 @@ export function Ledger({ session }: { session: Session }): JSX.Element {
             <p class="figure">
               0 B <small>sent</small>
             </p>
-            <p class="about">Press ▶ to play real edits, or edit any text.</p>
+            <p class="about">Press ▶ or edit any text</p>
           </>
         ) : (
           <>

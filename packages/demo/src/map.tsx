@@ -25,6 +25,12 @@ interface Moving {
   readonly gone: boolean;
 }
 
+/** Where points were painted last, on the map. */
+interface Painted {
+  step: number;
+  readonly at: Map<string, readonly [number, number]>;
+}
+
 interface Camera {
   x: number;
   y: number;
@@ -32,7 +38,7 @@ interface Camera {
 }
 
 /** All texts as points: near ones mean the like. Points move as deltas come. */
-export function Map({
+export function TextMap({
   session,
   open,
 }: {
@@ -40,17 +46,26 @@ export function Map({
   open: (id: string) => void;
 }): JSX.Element {
   const camera = useRef<Camera>({ x: 0, y: 0, zoom: 1 });
-  const moving = useRef(new globalThis.Map<string, Moving>());
-  const painted = useRef<{ step: number; at: globalThis.Map<string, readonly [number, number]> }>({
+  const moving = useRef(new Map<string, Moving>());
+  const painted = useRef<Painted>({
     step: -1,
-    at: new globalThis.Map(),
+    at: new Map(),
   });
+  const layer = useRef<Layer | null>(null);
   const hovered = useSignal<{ id: string; x: number; y: number } | null>(null);
   const drag = useRef<{ x: number; y: number; moved: boolean } | null>(null);
 
   const paint = (surface: Surface): void => {
-    const again_ = draw(session, surface, camera.current, moving.current, painted.current);
-    if (again_) {
+    layer.current ??= { canvas: document.createElement("canvas"), key: "" };
+    const more = draw(
+      session,
+      surface,
+      camera.current,
+      moving.current,
+      painted.current,
+      layer.current,
+    );
+    if (more) {
       again();
     }
   };
@@ -138,7 +153,6 @@ export function Map({
       <canvas
         ref={canvas as { current: HTMLCanvasElement | null }}
         // It can be moved and zoomed by keys; what it shows can be reached by the results, too.
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
         tabIndex={0}
         role="img"
         aria-label="Map of all texts by meaning; the results are marked and named. Arrow keys move it, plus and minus zoom."
@@ -229,47 +243,101 @@ function zoomBy(camera: Camera, element: HTMLElement, factor: number, x: number,
   camera.y = mapY - (y - height / 2) / ty;
 }
 
+/** Points that do not move, painted once for many frames. */
+interface Layer {
+  readonly canvas: HTMLCanvasElement;
+  /** What it shows. */
+  key: string;
+}
+
+/** Points of this radius and below are squares, which are several times as fast to paint. */
+const SMALL = 2.2;
+
+/** Paints all points that do not move, by hue, so that there are few paths. Notes where all of them are. */
+function drawPoints(
+  session: Session,
+  { width, height, color }: Surface,
+  camera: Camera,
+  moving: ReadonlyMap<string, Moving>,
+  painted: Painted,
+  layer: Layer,
+): void {
+  const step = session.step.peek();
+  const ratio = globalThis.devicePixelRatio || 1;
+  const key = [step, width, height, ratio, camera.x, camera.y, camera.zoom, color("panel")].join();
+  const all = `${key} ${[...moving.keys()].join()}`;
+  if (layer.key === all) {
+    return;
+  }
+  layer.key = all;
+  layer.canvas.width = Math.round(width * ratio);
+  layer.canvas.height = Math.round(height * ratio);
+  const context = layer.canvas.getContext("2d")!;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  painted.at.clear();
+  const radius = Math.min(4.5, 1.5 * Math.sqrt(camera.zoom) + (width < 500 ? 0 : 0.25));
+  const [light, chroma] = [color("dot-light"), color("dot-chroma")];
+  const colors = Array.from(
+    { length: HUES },
+    (_, i) => `oklch(${light} ${chroma} ${(360 / HUES) * i + 20})`,
+  );
+  const lists = colors.map((): number[] => []);
+  for (const [id, { x, y }] of session.timeline.items(step)) {
+    painted.at.set(id, [x, y]);
+    const [sx, sy] = toScreen(camera, width, height, x, y);
+    if (!moving.has(id) && sx > -9 && sy > -9 && sx < width + 9 && sy < height + 9) {
+      const hue = Math.floor((Math.atan2(y, x) / (2 * Math.PI) + 0.5) * HUES) % HUES;
+      lists[hue]!.push(sx, sy);
+    }
+  }
+  lists.forEach((list, hue) => {
+    context.fillStyle = colors[hue]!;
+    if (radius <= SMALL) {
+      for (let i = 0; i < list.length; i += 2) {
+        context.fillRect(list[i]! - radius, list[i + 1]! - radius, 1.8 * radius, 1.8 * radius);
+      }
+    } else {
+      context.beginPath();
+      for (let i = 0; i < list.length; i += 2) {
+        context.moveTo(list[i]! + radius, list[i + 1]!);
+        context.arc(list[i]!, list[i + 1]!, radius, 0, 7);
+      }
+      context.fill();
+    }
+  });
+}
+
 /** Paints everything. Returns whether something is still moving. */
 function draw(
   session: Session,
-  { context, width, height, color }: Surface,
+  surface: Surface,
   camera: Camera,
-  moving: globalThis.Map<string, Moving>,
-  painted: { readonly at: globalThis.Map<string, readonly [number, number]> },
+  moving: Map<string, Moving>,
+  painted: Painted,
+  layer: Layer,
 ): boolean {
+  const { context, width, height, color } = surface;
   const step = session.step.peek();
   const now = performance.now();
   const still = calm();
   const place = (x: number, y: number): [number, number] => toScreen(camera, width, height, x, y);
-  painted.at.clear();
-
-  // Points, by hue, so that there are few paths.
-  const paths = Array.from({ length: HUES }, () => new Path2D());
-  const radius = Math.min(4.5, 1.5 * Math.sqrt(camera.zoom) + (width < 500 ? 0 : 0.25));
-  for (const [id, item] of session.timeline.items(step)) {
-    let { x, y } = item;
-    const move = moving.get(id);
-    if (move !== undefined && !still) {
-      const eased = ease((now - move.began) / MOVE_MS);
-      x = move.fromX + (x - move.fromX) * eased;
-      y = move.fromY + (y - move.fromY) * eased;
+  for (const [id, { began }] of moving) {
+    if (now - began > MARK_MS) {
+      moving.delete(id);
     }
-    painted.at.set(id, [x, y]);
-    const [sx, sy] = place(x, y);
-    if (sx < -9 || sy < -9 || sx > width + 9 || sy > height + 9) {
-      continue;
-    }
-    const hue = Math.floor((Math.atan2(item.y, item.x) / (2 * Math.PI) + 0.5) * HUES) % HUES;
-    const path = paths[hue]!;
-    path.moveTo(sx + radius, sy);
-    path.arc(sx, sy, radius, 0, 7);
   }
-  context.globalAlpha = 1;
-  paths.forEach((path, i) => {
-    const [light, chroma] = [color("dot-light"), color("dot-chroma")];
-    context.fillStyle = `oklch(${light} ${chroma} ${(360 / HUES) * i + 20})`;
-    context.fill(path);
-  });
+  drawPoints(session, surface, camera, moving, painted, layer);
+  context.drawImage(layer.canvas, 0, 0, width, height);
+  for (const [id, move] of moving) {
+    const item = session.timeline.at(id, step);
+    if (item !== undefined) {
+      const eased = still ? 1 : ease((now - move.began) / MOVE_MS);
+      painted.at.set(id, [
+        move.fromX + (item.x - move.fromX) * eased,
+        move.fromY + (item.y - move.fromY) * eased,
+      ]);
+    }
+  }
 
   const boxes: [number, number, number, number][] = [];
   const free = (x: number, y: number, w: number, h: number): boolean => {
@@ -343,10 +411,6 @@ function draw(
   // What has changed: where it came from, and a ring that fades.
   for (const [id, move] of moving) {
     const age = now - move.began;
-    if (age > MARK_MS) {
-      moving.delete(id);
-      continue;
-    }
     const fade = 1 - age / MARK_MS;
     const end = painted.at.get(id);
     const [fx, fy] = place(move.fromX, move.fromY);

@@ -6,7 +6,7 @@ import { calm } from "./motion.ts";
 import type { Hit, Session } from "./session.ts";
 
 /** Questions that are offered. */
-const OFFERED = [2, 1, 6, 4, 5, 0, 7, 3];
+const OFFERED = [0, 2, 1, 4, 6, 3, 5, 9];
 
 /** Where one types. */
 export function Search({ session }: { session: Session }): JSX.Element {
@@ -39,6 +39,7 @@ export function Search({ session }: { session: Session }): JSX.Element {
       <input
         id="query"
         type="search"
+        // biome-ignore lint/a11y/noRedundantRoles: without a list, a search field is none
         role="combobox"
         aria-expanded="true"
         aria-controls="hits"
@@ -52,9 +53,9 @@ export function Search({ session }: { session: Session }): JSX.Element {
         onInput={(event) => session.type(event.currentTarget.value)}
         onKeyDown={onKeyDown}
       />
-      <kbd class="hint" aria-hidden="true">
+      <span class="hint" title="Goes here from everywhere">
         /
-      </kbd>
+      </span>
       {(state.is === "missing" || state.is === "failed") && (
         <>
           <datalist id="known">
@@ -94,7 +95,7 @@ export function Results({
   session: Session;
   open: (id: string) => void;
 }): JSX.Element {
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const places = useRef(new Map<string, number>());
   const hits = session.hits.value;
   const flashed = useSignal<string | null>(null);
@@ -124,7 +125,7 @@ export function Results({
   }, [hits]);
 
   return (
-    <ul
+    <div
       id="hits"
       ref={list}
       class={session.pending.value ? "hits pending" : "hits"}
@@ -142,7 +143,7 @@ export function Results({
           flashed={flashed.value === hit.id}
         />
       ))}
-    </ul>
+    </div>
   );
 }
 
@@ -162,7 +163,7 @@ function Line(props: {
     // The list has one stop for the Tab key, the search field, from which arrows go through it.
     // biome-ignore lint/a11y/useFocusableInteractive: see above
     // biome-ignore lint/a11y/useKeyWithClickEvents: see above
-    <li
+    <div
       id={`hit-${hit.id}`}
       class={`hit${selected ? " selected" : ""}${flashed ? " flashed" : ""}`}
       role="option"
@@ -184,7 +185,7 @@ function Line(props: {
           </span>
         )}
       </span>
-    </li>
+    </div>
   );
 }
 

@@ -21,11 +21,11 @@ export const SHOWN = 20;
 /** Hits that ranks at the start are known of. */
 const RANKED = 100;
 /** Milliseconds between two edits that are played. */
-const BEAT_MS = 160;
+const BEAT_MS = 120;
 /** Milliseconds of quiet before figures are read anew. */
 const QUIET_MS = 250;
 /** The question that the page opens with: edits that are played change its answer. */
-const FIRST_QUESTION = 2;
+const FIRST_QUESTION = 0;
 
 /** One line of the results. */
 export interface Hit {
@@ -183,6 +183,7 @@ export class Session {
     const { questions } = this.prepared;
     const last = sessionStorage.getItem("query");
     this.type(last !== null && this.#known.has(last) ? last : questions[FIRST_QUESTION]!);
+    this.#typing = 0; // nobody has typed
     void this.#startModel(last);
   }
 
@@ -399,7 +400,8 @@ export class Session {
     const bytes = this.#meter.bytes(id, operation, before);
     const after = applied(operation, before);
     const last = this.timeline.last(id);
-    const text = typeof metadata?.["text"] === "string" ? metadata["text"] : (last?.text ?? "");
+    const { text: written } = metadata ?? {};
+    const text = typeof written === "string" ? written : (last?.text ?? "");
     const kind = operation.type === "delete" ? "delete" : before === undefined ? "create" : "edit";
     let point: readonly [number, number] = [last?.x ?? 0, last?.y ?? 0];
     if (after === undefined) {
