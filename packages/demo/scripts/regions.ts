@@ -5,7 +5,7 @@ const REGIONS = 16;
 const ROUNDS = 30;
 /** Words that say nothing of what a text is about. */
 const COMMON = new Set(
-  "about and act acting after all also another any are around because been before being between both but can cause certain comprising deep doing good especially esp etc etcetera for from genus given has have having he her his how into its kind large like long made make making many more most much not often old one only other others out over own north manner part person place process quality resembling relating self she small some someone something sometimes state such than that the their them there they thing things this through time two type under unit upon use used using usually very was were when where which while who whose will with within without you your".split(
+  "about and act acting after all also another any are around because been before being between both but can cause certain comprising deep doing good especially esp etc etcetera first for from genus given has have having he her his how into its kind large like long made make making many more most much not often old one only other others out over own north manner part person place process quality resembling relating self she small some someone something sometimes state such than that the their them there they thing things this through time two type under unit upon use used using usually very was were what when where which while who whose will with within without you your".split(
     " ",
   ),
 );

@@ -37,6 +37,9 @@ export function usePainted(paint: (surface: Surface) => void): {
         return;
       }
       const { clientWidth: width, clientHeight: height } = element;
+      if (width === 0 || height === 0) {
+        return; // a narrow screen shows other parts; painted when its size is told
+      }
       const ratio = globalThis.devicePixelRatio || 1;
       if (
         element.width !== Math.round(width * ratio) ||

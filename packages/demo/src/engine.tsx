@@ -9,7 +9,11 @@ import type { Figures, Session } from "./session.ts";
 const TIMED: readonly (readonly [Timed, string, string])[] = [
   ["search", "Search", "from the page to the worker and back"],
   ["typing", "Typing to results", "on the screen, less what the model takes"],
-  ["apply", "Change to disk", "applied, and in the browser's storage"],
+  [
+    "apply",
+    "Delta applied",
+    "from the page to the worker and back; every search sees it from then on",
+  ],
 ];
 
 /** How the database is: index, times, memory, storage. */
@@ -125,38 +129,30 @@ function Facts({ session, figures }: { session: Session; figures: Figures }): JS
   const { stats, index } = figures;
   const recall = stats.index.estimatedRecall;
   const facts: readonly (readonly [string, string, string])[] = [
-    ["vectors", `${count(stats.size)} × ${DIMENSIONS}`, `on a grid of 1/${GRID}`],
     [
       "graph",
       `${count(index.linked)} nodes, ${index.unreachable} lost`,
-      "HNSW on 8-bit codes; nodes that no search can reach",
+      `HNSW on 8-bit codes of ${DIMENSIONS} values; lost are nodes that no search can reach`,
     ],
     [
-      "to relink",
-      count(stats.index.pendingRepairs),
-      "vectors that have moved far, linked anew when idle",
-    ],
-    [
-      "mean drift",
-      stats.index.meanDrift.toFixed(3),
-      "how far vectors have moved since they were linked",
+      "drift",
+      `${stats.index.meanDrift.toFixed(3)}, ${count(stats.index.pendingRepairs)} to relink`,
+      "how far vectors have moved since they were linked; those that moved far are linked anew when idle",
     ],
     [
       "recall",
       recall === null ? "–" : `${(100 * recall).toFixed(1)} %`,
-      "of a quarter of the searches, done once more exactly",
+      `of ${count(stats.index.recallSamples)} searches, done once more exactly`,
     ],
     [
       "history",
       `${count(stats.historyDeltas)} deltas, ${count(stats.checkpoints)} checkpoints`,
-      bytes(stats.historyBytes),
+      `${bytes(stats.historyBytes)}, values on a grid of 1/${GRID}`,
     ],
     [
       "storage",
-      session.storage.replace(/-[0-9a-f]{8}$/, ""),
-      figures.stored === undefined
-        ? ""
-        : `${bytes(figures.stored)} kept for this page, with the model`,
+      `${session.storage.replace(/-[0-9a-f]{8}$/, "")}${figures.stored === undefined ? "" : `, ${bytes(figures.stored)}`}`,
+      "all that the browser keeps for this page: the database, the page itself, the model",
     ],
     [
       "at opening",

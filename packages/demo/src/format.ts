@@ -27,12 +27,17 @@ export function times(full: number, small: number): string {
   return `${ratio.toFixed(ratio < 10 ? 1 : 0)}×`;
 }
 
-/** A date and time, in the user's own zone. */
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const calendar = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+});
+
+/** A time, in the user's own zone; with the date unless it is today's. */
 export function moment(time: number): string {
-  return new Intl.DateTimeFormat("en-GB", {
-    dateStyle: "medium",
-    timeStyle: "medium",
-  }).format(time);
+  const today = new Date().toDateString() === new Date(time).toDateString();
+  return today ? clock.format(time) : `${calendar.format(time)}, ${clock.format(time)}`;
 }
 
 /** The word that a text of WordNet is about, and what is said of it. Other texts have no word. */

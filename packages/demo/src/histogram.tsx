@@ -7,7 +7,7 @@ import type { Session } from "./session.ts";
 
 /** Upper bounds of the bars, milliseconds: each 1.35 times the one before. */
 const BOUNDS: readonly number[] = Array.from({ length: 24 }, (_, i) => 0.1 * 1.35 ** i);
-const HEIGHT = 84;
+const HEIGHT = 66;
 
 /** How long what is timed took, on a logarithmic axis. */
 export function Histogram({ session, kind }: { session: Session; kind: Timed }): JSX.Element {

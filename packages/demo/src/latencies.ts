@@ -1,6 +1,6 @@
 import { type Signal, signal } from "@preact/signals";
 
-/** What is timed: a search, there and back; a change, until it is on disk; and from a key to the results, without the model. */
+/** What is timed: a search, there and back; a delta, likewise; and from a key to the results, without the model. */
 export type Timed = "search" | "apply" | "typing";
 
 /** How many of each are kept. */

@@ -178,12 +178,14 @@ function Line(props: {
         <span class="score" title="Cosine similarity">
           {hit.score.toFixed(3)}
         </span>
-        <Move hit={hit} rank={rank} />
-        {edits > 0 && (
-          <span class="delta" title={`${edits} changes since the start`}>
-            Δ{edits > 1 ? edits : ""}
-          </span>
-        )}
+        <span class="since">
+          <Move hit={hit} rank={rank} />
+          {edits > 0 && (
+            <span class="delta" title={`Changed since the start, ${edits} times`}>
+              Δ{edits > 1 ? edits : ""}
+            </span>
+          )}
+        </span>
       </span>
     </div>
   );

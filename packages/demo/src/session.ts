@@ -2,6 +2,7 @@ import { computed, effect, type ReadonlySignal, type Signal, signal } from "@pre
 import {
   type DeltaChain,
   type DeltaEvent,
+  type DeltaOperation,
   DeltaVectorDB,
   diff,
   type IndexReport,
@@ -22,6 +23,8 @@ export const SHOWN = 20;
 const RANKED = 100;
 /** Milliseconds between two edits that are played. */
 const BEAT_MS = 120;
+/** Milliseconds that the disk is behind at most. */
+const FLUSH_MS = 300;
 /** Milliseconds of quiet before figures are read anew. */
 const QUIET_MS = 250;
 /** The question that the page opens with: edits that are played change its answer. */
@@ -143,7 +146,9 @@ export class Session {
       worker: "/database-worker.js",
       dimensions: DIMENSIONS,
       precision: { grid: GRID },
-      durability: "strict",
+      // In memory at once, on disk soon; a page that is left waits for it.
+      durability: "relaxed",
+      flushMs: FLUSH_MS,
       checkpointInterval: 16,
       recallSampleRate: 0.25,
     });
@@ -182,8 +187,9 @@ export class Session {
     });
     const { questions } = this.prepared;
     const last = sessionStorage.getItem("query");
-    this.type(last !== null && this.#known.has(last) ? last : questions[FIRST_QUESTION]!);
-    this.#typing = 0; // nobody has typed
+    const first = last !== null && this.#known.has(last) ? last : questions[FIRST_QUESTION]!;
+    this.query.value = first;
+    this.queryVector.value = this.#known.get(first)!;
     void this.#startModel(last);
   }
 
@@ -191,7 +197,7 @@ export class Session {
     try {
       this.#embedder = await Embedder.start((state) => {
         this.model.value = state;
-        if (state.is === "ready" && last !== null && this.#typed <= 1 && !this.#known.has(last)) {
+        if (state.is === "ready" && last !== null && this.#typed === 0 && !this.#known.has(last)) {
           this.type(last);
         }
       });
@@ -472,6 +478,7 @@ export class Session {
     this.playing.value = true;
     try {
       while (this.playing.value) {
+        const started = performance.now();
         const past = this.past.value;
         if (past !== null) {
           this.goTo(past + Math.max(1, Math.round((this.timeline.end - past) / 150)));
@@ -480,7 +487,9 @@ export class Session {
         } else {
           break;
         }
-        await new Promise((resolve) => setTimeout(resolve, BEAT_MS));
+        await new Promise((resolve) =>
+          setTimeout(resolve, Math.max(20, BEAT_MS + started - performance.now())),
+        );
       }
     } finally {
       this.playing.value = false;
@@ -522,33 +531,73 @@ export class Session {
 
   /** What changing a text would send. */
   async draft(id: string, text: string): Promise<Draft | null> {
-    const [{ vector }, before] = await Promise.all([this.#embed(text), this.#db.getVector(id)]);
-    const after = vector.map(onGrid);
-    const change = before === null ? null : diff(before, after);
-    return before === null || change === null
+    const moved = await this.#moved(id, text);
+    if (moved === null) {
+      return null;
+    }
+    const { before, after } = moved;
+    const change = this.#smallest(id, before, after);
+    return change === null
       ? null
-      : {
-          bytes: this.#meter.bytes(id, change.operation, before),
-          turned: turned(before, after),
-          steps: stepsBetween(before, after),
-        };
+      : { bytes: change.bytes, turned: turned(before, after), steps: stepsBetween(before, after) };
   }
 
   /** Changes a text: embeds it, and sends what that changes of its vector. */
   async edit(id: string, text: string): Promise<void> {
     try {
       this.past.value = null;
-      const [{ vector }, before] = await Promise.all([this.#embed(text), this.#db.getVector(id)]);
-      if (before === null) {
+      const moved = await this.#moved(id, text);
+      if (moved === null) {
         throw new Error("this text was deleted meanwhile");
       }
-      const change = diff(before, vector.map(onGrid), { metadata: { text } });
-      if (change !== null) {
-        await this.#apply({ vectorId: id, ...change });
-      }
+      const change = this.#smallest(id, moved.before, moved.after);
+      const operation: DeltaOperation = change?.operation ?? NOTHING;
+      await this.#apply({ vectorId: id, operation, metadata: { text } });
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /**
+   * A vector, and what an edit of its text makes of it: it goes as far as the text does by the model that is here. The
+   * vectors of the start are of the model's unquantized form, and a difference between the two models is no edit.
+   */
+  async #moved(
+    id: string,
+    text: string,
+  ): Promise<{ readonly before: Float32Array; readonly after: Float32Array } | null> {
+    const old = this.timeline.at(id, this.timeline.end)?.text;
+    if (old === undefined) {
+      return null;
+    }
+    const [from, to, before] = await Promise.all([
+      this.#embed(old),
+      this.#embed(text),
+      this.#db.getVector(id),
+    ]);
+    if (before === null) {
+      return null;
+    }
+    const after = before.map((value, i) => onGrid(value + to.vector[i]! - from.vector[i]!));
+    return { before, after };
+  }
+
+  /** The operation that takes the fewest bytes: what `diff` finds, or, as it knows of no grid, a dense one. */
+  #smallest(
+    id: string,
+    before: Float32Array,
+    after: Float32Array,
+  ): { readonly operation: DeltaOperation; readonly bytes: number } | null {
+    const change = diff(before, after);
+    if (change === null) {
+      return null;
+    }
+    const operations: DeltaOperation[] = [change.operation, { type: "dense", vector: after }];
+    const sized = operations.map((operation) => ({
+      operation,
+      bytes: this.#meter.bytes(id, operation, before),
+    }));
+    return sized.reduce((least, each) => (each.bytes < least.bytes ? each : least));
   }
 
   /** Adds a text. */
@@ -669,6 +718,12 @@ export class Session {
   }
 }
 
+/** Changes no value. */
+const NOTHING: DeltaOperation = {
+  type: "sparse",
+  indices: new Uint32Array(0),
+  values: new Float32Array(0),
+};
 const OVERTAKEN = new Error("something newer was typed");
 
 function messageOf(error: unknown): string {

@@ -160,9 +160,11 @@ function Chain({ session, id }: { session: Session; id: string }): JSX.Element |
   const chain = session.chain.value;
   const opened = useSignal<string | null>(null);
   const steps = useSignal<Int32Array | null>(null);
-  const latest = useComputed(() =>
-    session.timeline.changes.findLast((each) => each.id === id && each.kind === "edit"),
-  );
+  const latest = useComputed(() => {
+    session.end.value;
+    const { value } = session.selected;
+    return session.timeline.changes.findLast((each) => each.id === value && each.kind === "edit");
+  });
 
   useSignalEffect(() => {
     session.end.value;
