@@ -6,7 +6,7 @@ import { calm } from "./motion.ts";
 import type { Hit, Session } from "./session.ts";
 
 /** Questions that are offered. */
-const OFFERED = [0, 2, 1, 4, 6, 3, 5, 9];
+const OFFERED = [0, 10, 2, 1, 4, 6, 3, 9];
 
 /** Where one types. */
 export function Search({ session }: { session: Session }): JSX.Element {

@@ -6,6 +6,7 @@ import {
   DeltaVectorDB,
   diff,
   type IndexReport,
+  init,
   type RemoteDurableDeltaVectorDB,
   type VectorDelta,
 } from "deltavec/slim";
@@ -139,6 +140,7 @@ export class Session {
       got("/data/prepared.json").then((response): Promise<Prepared> => response.json()),
       floats("/data/map.f32"),
       floats("/data/known.f32"),
+      init(new URL("/deltavec.wasm", location.href)), // once, for the worker and the meter
     ]);
     const opfs = typeof navigator.storage?.getDirectory === "function";
     const db = await DeltaVectorDB.connect({
@@ -150,6 +152,7 @@ export class Session {
       durability: "relaxed",
       flushMs: FLUSH_MS,
       checkpointInterval: 16,
+      hnswEfSearch: 100,
       recallSampleRate: 0.25,
     });
     // Two tabs that open at a time must not both fill it.
@@ -291,6 +294,7 @@ export class Session {
         const ended = performance.now();
         if (past === null) {
           this.latencies.add("search", ended - started);
+          this.#readFigures(4 * QUIET_MS);
         }
         const query = this.query.peek().trim();
         const ranks = this.#startRanks?.query === query ? this.#startRanks.ranks : undefined;
@@ -682,10 +686,12 @@ export class Session {
     }
   }
 
-  #readFigures(): void {
-    if (this.#quiet !== undefined) {
+  /** Reads the figures once nothing else has happened for a while, or a longer while for nothing but searches. */
+  #readFigures(quiet: number = QUIET_MS): void {
+    if (this.#quiet !== undefined && quiet > QUIET_MS) {
       return;
     }
+    clearTimeout(this.#quiet);
     this.#quiet = setTimeout(async () => {
       this.#quiet = undefined;
       try {
@@ -705,7 +711,7 @@ export class Session {
       } catch (error) {
         this.#fail(error);
       }
-    }, QUIET_MS);
+    }, quiet);
   }
 
   /** Reads the figures again, as something outside of the database has changed. */
