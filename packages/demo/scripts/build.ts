@@ -4,7 +4,7 @@ import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync } fr
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
-import { fetchModel } from "../server/model.ts";
+import { fetchModel, MODEL_VERSION } from "../server/model.ts";
 import { prepare } from "./prepare.ts";
 
 const here = fileURLToPath(new URL("..", import.meta.url));
@@ -67,6 +67,7 @@ await build({
   define: {
     VERSION: JSON.stringify(hash.digest("hex").slice(0, 12)),
     FILES: JSON.stringify(paths),
+    MODEL: JSON.stringify(MODEL_VERSION),
   },
 });
 

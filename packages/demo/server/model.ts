@@ -14,6 +14,9 @@ const ARTIFACT = {
   extension: "jar",
 } as const;
 
+/** Version of the model's artifact. */
+export const MODEL_VERSION: string = ARTIFACT.version;
+
 /** Its types ask for others that are not there. */
 const { default: download } = createRequire(import.meta.url)("mvn-artifact-download") as {
   default(artifact: typeof ARTIFACT, folder: string): Promise<string>;

@@ -6,10 +6,14 @@ declare const VERSION: string;
 /** Their paths. */
 declare const FILES: readonly string[];
 
+/** Version of the model. */
+declare const MODEL: string;
+
 const scope = globalThis as unknown as ServiceWorkerGlobalScope;
 const CACHE = `deltavec-demo-${VERSION}`;
-/** Lasts from build to build: its file tells its version by its folder. */
-const MODELS = "deltavec-demo-model";
+/** Lasts from build to build, as long as the model is the same. */
+const MODELS = `deltavec-demo-model-${MODEL}`;
+const MODEL_FILES = ["/model/model.onnx", "/model/tokenizer.json"];
 
 scope.addEventListener("install", (event) => {
   event.waitUntil(
@@ -32,6 +36,16 @@ scope.addEventListener("activate", (event) => {
       await scope.clients.claim();
     })(),
   );
+});
+
+// The page may have fetched the model before there was anybody to keep it.
+scope.addEventListener("message", ({ data, ports }) => {
+  if (data === "keep the model") {
+    Promise.all(MODEL_FILES.map((path) => keptModel(new Request(path)))).then(
+      () => ports[0]?.postMessage(true),
+      () => ports[0]?.postMessage(false),
+    );
+  }
 });
 
 scope.addEventListener("fetch", (event) => {
@@ -83,7 +97,7 @@ async function aboutModel(request: Request): Promise<Response> {
   try {
     return await fetch(request);
   } catch {
-    const kept = await caches.match("/model/model.onnx", { cacheName: MODELS });
+    const kept = await caches.match(MODEL_FILES[0]!, { cacheName: MODELS });
     return Response.json({ there: kept !== undefined });
   }
 }

@@ -20,8 +20,6 @@ Session.open().then((session) => {
   navigator.serviceWorker
     ?.register("/service-worker.js")
     .then(() => navigator.serviceWorker.ready)
-    .then(
-      () => session.refresh(),
-      () => undefined, // a private window may have none: the page works, with its server
-    );
+    .then(({ active }) => active && session.keep(active))
+    .catch(() => undefined); // a private window may have none: the page works, with its server
 }, tell);

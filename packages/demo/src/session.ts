@@ -46,7 +46,7 @@ export interface Figures {
   readonly role: "leader" | "follower";
   /** Bytes that the browser keeps for this page, where it tells. */
   readonly stored: number | undefined;
-  /** Whether the page is kept, too, and would open without its server. */
+  /** Whether the page is kept, too, with the model, and would open without its server. */
   readonly offline: boolean;
 }
 
@@ -686,27 +686,25 @@ export class Session {
     }
   }
 
-  /** Reads the figures once nothing else has happened for a while, or a longer while for nothing but searches. */
+  /** Reads the figures in a while; a longer one where there were but searches. */
   #readFigures(quiet: number = QUIET_MS): void {
-    if (this.#quiet !== undefined && quiet > QUIET_MS) {
+    if (this.#quiet !== undefined) {
       return;
     }
-    clearTimeout(this.#quiet);
     this.#quiet = setTimeout(async () => {
       this.#quiet = undefined;
       try {
-        const [stats, index, estimate, registration] = await Promise.all([
+        const [stats, index, estimate] = await Promise.all([
           this.#db.stats(),
           this.#db.checkIndex(),
           navigator.storage?.estimate?.(),
-          navigator.serviceWorker?.getRegistration(),
         ]);
         this.figures.value = {
           stats,
           index,
           role: this.#db.role,
           stored: estimate?.usage,
-          offline: registration?.active?.state === "activated",
+          offline: this.#kept,
         };
       } catch (error) {
         this.#fail(error);
@@ -714,10 +712,30 @@ export class Session {
     }, quiet);
   }
 
-  /** Reads the figures again, as something outside of the database has changed. */
-  refresh(): void {
+  /** Has the service worker keep the model, too, once both are there. It may have come too late to see it loaded. */
+  async keep(worker: ServiceWorker): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const stop = this.model.subscribe(({ is }) => {
+        if (is !== "loading") {
+          resolve();
+          queueMicrotask(() => stop());
+        }
+      });
+    });
+    if (this.canEmbed) {
+      const { port1, port2 } = new MessageChannel();
+      const kept = new Promise((resolve) => {
+        port1.onmessage = resolve;
+      });
+      worker.postMessage("keep the model", [port2]);
+      await kept;
+      port1.close();
+    }
+    this.#kept = true;
     this.#readFigures();
   }
+
+  #kept = false;
 
   #fail(error: unknown): void {
     this.notice.value = { text: messageOf(error), kind: "error" };

@@ -182,6 +182,18 @@ test("works without its server once it was there", async () => {
   complaints = complaints.filter((text) => !/ERR_CONNECTION_REFUSED|Failed to fetch/.test(text));
 });
 
+test("reset makes all tabs as they were at the start", async () => {
+  const first = await open();
+  const second = await open();
+  await playNext(first, 2);
+  await waitForChanges(second, 2);
+  await first.getByRole("button", { name: "Reset" }).click();
+  await waitForChanges(first, 0);
+  await waitForChanges(second, 0);
+  await playNext(second, 1);
+  await waitForChanges(first, 1);
+});
+
 test("can be used by keys alone", async () => {
   const page = await open();
   await page.keyboard.press("/");
@@ -242,6 +254,18 @@ test("finds what is typed, by the model", { skip: NO_MODEL }, async () => {
     page.evaluate(() => performance.getEntriesByName("typing to results").length);
   await page.waitForFunction(() => performance.getEntriesByName("typing to results").length > 0);
   assert.ok((await measures()) > 0);
+});
+
+test("the model is kept, too, for when the server is gone", { skip: NO_MODEL }, async () => {
+  const page = await open({ model: true });
+  await page.getByText("works offline").waitFor();
+  await site?.[Symbol.asyncDispose]();
+  site = undefined;
+  await page.reload();
+  await page.getByText("model ready").waitFor();
+  await page.fill("#query", "a fish that lives in deep water");
+  await page.locator(".hits:not(.pending) .hit .what", { hasText: /fish/ }).first().waitFor();
+  complaints = complaints.filter((text) => !/ERR_CONNECTION_REFUSED|Failed to fetch/.test(text));
 });
 
 test("an edit of one's own is a small delta, found at once, and can be undone", {
