@@ -22,9 +22,9 @@ export function Help({ close }: { close: () => void }): JSX.Element {
     <dialog ref={dialog} class="help" aria-labelledby="help-title" onClose={close}>
       <h2 id="help-title">What you are looking at</h2>
       <p>
-        Definitions of WordNet, embedded by all-MiniLM-L6-v2 as vectors of 384 values, in a deltavec
-        database that runs in this page and lives in your browser's storage. Nothing leaves your
-        machine.
+        Definitions of WordNet (© Princeton University), embedded by all-MiniLM-L6-v2 as vectors of
+        384 values, in a deltavec database that runs in this page and lives in your browser's
+        storage. Nothing leaves your machine.
       </p>
       <p>
         When a text is edited its embedding moves a little. deltavec takes that as a <b>delta</b>: a

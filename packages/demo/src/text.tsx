@@ -248,10 +248,13 @@ function Chain({ session, id }: { session: Session; id: string }): JSX.Element |
         })}
       </ol>
       <p class="facts">
-        {chain.checkpoints} checkpoints · horizon:{" "}
+        {chain.checkpoints === 0
+          ? "no checkpoint yet"
+          : `${chain.checkpoints} ${chain.checkpoints === 1 ? "checkpoint" : "checkpoints"}`}
+        ,{" "}
         {chain.horizon === null
-          ? "none, it goes back to the beginning"
-          : moment(chain.horizon.getTime())}
+          ? "no horizon: it goes back to the beginning"
+          : `horizon ${moment(chain.horizon.getTime())}`}
       </p>
     </div>
   );

@@ -143,6 +143,16 @@ test("a second tab shows what the first one did, and the other way round", async
   await second.getByText("follows another tab").waitFor();
 });
 
+test("the other tab goes on when the first one is closed", async () => {
+  const first = await open();
+  const second = await open();
+  await playNext(first, 1);
+  await waitForChanges(second, 1);
+  await first.close();
+  await playNext(second, 2);
+  await second.getByText("this tab leads").waitFor();
+});
+
 test("the slider shows what was, and the way back", async () => {
   const page = await open();
   await ask(page, QUESTION);
@@ -153,7 +163,7 @@ test("the slider shows what was, and the way back", async () => {
   await best(page, before[0]!);
   // The past is searched exactly, the present by the graph, which may miss far ones.
   assert.deepEqual((await words(page)).slice(0, 10), before.slice(0, 10));
-  await page.getByText("back to now").click();
+  await page.getByRole("button", { name: "back to now" }).click();
   await best(page, "salvage");
 });
 
