@@ -1,6 +1,7 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import {
   type DeltaChain,
+  type DeltaError,
   type DeltaEvent,
   type DeltaOperation,
   DeltaVectorDB,
@@ -500,31 +501,47 @@ export class Session {
     }
   }
 
-  /** Applies the next edit of the stream. One that does not fit any more, after edits of the user's own, is left out. */
-  async playNext(): Promise<void> {
+  /** Applies the next edit of the stream, once those before are in. */
+  playNext(): Promise<void> {
     this.past.value = null;
+    const turn = this.#playing.then(() => this.#applyNext());
+    this.#playing = turn.catch((error: unknown) => {
+      this.playing.value = false;
+      this.#fail(error);
+    });
+    return this.#playing;
+  }
+
+  #playing: Promise<void> = Promise.resolve();
+
+  /** Goes on behind edits that do not fit any more, as the user or another tab has changed what they change. */
+  async #applyNext(): Promise<void> {
     const vectors = await this.#streamVectors();
-    const next = this.#stream.next();
-    if (next === undefined) {
-      return;
-    }
-    const { edit, row } = next;
-    const vector = vectors.subarray(row * DIMENSIONS, (row + 1) * DIMENSIONS);
-    const metadata = { text: edit.text ?? "" };
-    const lives = this.timeline.at(edit.id, this.timeline.end) !== undefined;
-    if (lives === (edit.kind === "create")) {
+    for (let next = this.#stream.next(); next !== undefined; next = this.#stream.next()) {
+      // Before it is told of: another call must not take the same one.
       this.#stream.skip();
-      return;
+      const { edit, row } = next;
+      const vector = vectors.subarray(row * DIMENSIONS, (row + 1) * DIMENSIONS);
+      const metadata = { text: edit.text ?? "" };
+      try {
+        await this.#apply(
+          edit.kind === "delete"
+            ? { vectorId: edit.id, operation: { type: "delete" } }
+            : {
+                vectorId: edit.id,
+                operation: { type: edit.kind === "create" ? "create" : "dense", vector },
+                metadata,
+              },
+        );
+        return;
+      } catch (error) {
+        const { code } = error as Partial<DeltaError>;
+        if (code !== "VECTOR_NOT_FOUND" && code !== "VECTOR_EXISTS") {
+          throw error;
+        }
+        this.#mine.delete(edit.id);
+      }
     }
-    await this.#apply(
-      edit.kind === "delete"
-        ? { vectorId: edit.id, operation: { type: "delete" } }
-        : {
-            vectorId: edit.id,
-            operation: { type: edit.kind === "create" ? "create" : "dense", vector },
-            metadata,
-          },
-    );
   }
 
   #streamFloats: Promise<Float32Array> | undefined;

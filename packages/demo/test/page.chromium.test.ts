@@ -127,6 +127,28 @@ test("an edit moves the results, and shows the bytes that it sent", async () => 
   assert.match((await page.textContent(".ledger .last")) ?? "", /instead of 1,536 B/);
 });
 
+test("keys that come faster than edits are applied play one edit each", async () => {
+  const page = await open();
+  await page.evaluate(() => {
+    for (let i = 0; i < 40; i++) {
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "n", bubbles: true }));
+    }
+  });
+  await waitForChanges(page, 40);
+  assert.equal(await page.textContent(".clock .sub"), "360 real edits to play");
+});
+
+test("an edit that the user has made impossible is left out", async () => {
+  const page = await open();
+  await ask(page, QUESTION);
+  await page.locator(".hit", { hasText: "salvage" }).click();
+  await page.getByRole("button", { name: "Delete" }).click();
+  await waitForChanges(page, 1);
+  await playNext(page, 6);
+  // Seven of the stream are done with: the sixth was to edit what is not there any more.
+  assert.equal(await page.textContent(".clock .sub"), "393 real edits to play");
+});
+
 test("a second tab shows what the first one did, and the other way round", async () => {
   const first = await open();
   await playNext(first, 2);
