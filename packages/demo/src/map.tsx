@@ -10,6 +10,8 @@ import type { Session } from "./session.ts";
 const MOVE_MS = 700;
 /** Milliseconds for which a change is marked. */
 const MARK_MS = 2400;
+/** Changes that are marked by rings at a time; where there are more, all change is, and dots do. */
+const RINGED = 16;
 /** Pixels within which a point is meant. */
 const REACH = 14;
 /** Results that are named on the map. */
@@ -428,10 +430,12 @@ function draw(
       context.arc(x, y, 4, 0, 7);
       context.fill();
     }
-    const [x, y] = end === undefined ? [fx, fy] : place(...end);
-    context.beginPath();
-    context.arc(x, y, 5 + (still ? 4 : 14 * ease(age / MARK_MS)), 0, 7);
-    context.stroke();
+    if (moving.size <= RINGED) {
+      const [x, y] = end === undefined ? [fx, fy] : place(...end);
+      context.beginPath();
+      context.arc(x, y, 5 + (still ? 4 : 14 * ease(age / MARK_MS)), 0, 7);
+      context.stroke();
+    }
   }
 
   const selected = session.selected.peek();
