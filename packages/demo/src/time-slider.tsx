@@ -63,7 +63,7 @@ export function TimeSlider({ session }: { session: Session }): JSX.Element {
             <b class="live">now</b>
           ) : (
             <button type="button" class="link" onClick={() => session.goTo(end)}>
-              <span class="long">back to&nbsp;</span>now
+              <span class="long">back&nbsp;</span>to&nbsp;now
             </button>
           )}
           <span class="number">
