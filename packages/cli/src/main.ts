@@ -20,6 +20,14 @@ function positive(text: string): number {
   return value;
 }
 
+function port(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 65_535) {
+    throw new InvalidArgumentError("It must be a whole number up to 65,535; 0 for any free port.");
+  }
+  return value;
+}
+
 function among<T extends string>(known: readonly T[]): (text: string) => T[] {
   return (text) => {
     const names = text.split(",").map((name) => name.trim() as T);
@@ -55,20 +63,40 @@ const program = new Command("deltavec")
 
 program
   .command("demo")
-  .description("load real embeddings, replay real edits, search as they come")
+  .description("serve a page with semantic search that follows edits; or replay them here")
+  .option("--port <number>", "where the page is served on this machine", port, 4173)
+  .option("--open", "open the page in your browser", false)
+  .option("--terminal", "load real embeddings and replay real edits in the terminal", false)
   .addOption(
-    new Option("--engine <name>", "where it runs")
+    new Option("--engine <name>", "where that runs (default: node)")
       .choices(["node", "chromium", "jvm"])
-      .default("node"),
+      .implies({ terminal: true }),
   )
-  .option("--edits <count>", "replay only the first edits", positive)
-  .action(async (options: { engine: EngineName; edits?: number }) => {
-    const { demo, demoData } = await import("./demo/demo.ts");
-    const { DemoView } = await import("./demo/view.ts");
-    const edits = options.edits ?? 1e9;
-    const view = new DemoView(await demoData(), edits);
-    await demo({ engine: options.engine, edits }, (event) => view.show(event));
-  });
+  .addOption(
+    new Option("--edits <count>", "replay only the first edits there")
+      .argParser(positive)
+      .implies({ terminal: true }),
+  )
+  .action(
+    async (options: {
+      port: number;
+      open: boolean;
+      terminal: boolean;
+      engine?: EngineName;
+      edits?: number;
+    }) => {
+      if (!options.terminal) {
+        const { servePage } = await import("./demo/page.ts");
+        await servePage(options);
+        return;
+      }
+      const { demo, demoData } = await import("./demo/demo.ts");
+      const { DemoView } = await import("./demo/view.ts");
+      const edits = options.edits ?? 1e9;
+      const view = new DemoView(await demoData(), edits);
+      await demo({ engine: options.engine ?? "node", edits }, (event) => view.show(event));
+    },
+  );
 
 program
   .command("verify")

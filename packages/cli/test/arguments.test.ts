@@ -17,6 +17,7 @@ describe("the command line", () => {
       ["demo", "--edits", "many"],
       /'many' is invalid.*whole number of 1 or more/,
     ],
+    ["no port", ["demo", "--port", "70000"], /'70000' is invalid.*up to 65,535/],
     ["a negative number", ["bench", "adr", "--n", "-5"], /'-5' is invalid.*whole number/],
     [
       "an engine among engines",

@@ -441,6 +441,22 @@ export function history(
     near(past?.[0] ?? Number.NaN, Math.sin(17), 0.5 / grid + 1e-6);
   });
 
+  test("on a grid small steps of many values in a row can be read again", async () => {
+    const dimensions = 64;
+    const db = await open({ dimensions, precision: { grid: 128 } });
+    await db.applyDelta(create("a", ...Array<number>(dimensions).fill(0.5)));
+    const pairs = Array.from({ length: 60 }, (_, i) => [i, 0.5 + (i % 3) / 128]).flat();
+    await db.applyDelta(sparse("a", ...pairs));
+    const { deltas } = await db.getDeltaChain("a");
+    same(deltas[1].operation, sparse("a", ...pairs).operation);
+    const merged = await open({ dimensions, precision: { grid: 128 } });
+    await merged.merge(await db.deltasSince());
+    const imported = await open({ dimensions, precision: { grid: 128 } });
+    await imported.import(await db.export());
+    same(await merged.stateDigest(), await db.stateDigest());
+    same(await imported.stateDigest(), await db.stateDigest());
+  });
+
   test("on a grid a chain shows the values that the vector got", async () => {
     const db = await open({ dimensions: 4, precision: { grid: 10 }, checkpointInterval: 2 });
     await db.applyDeltas([

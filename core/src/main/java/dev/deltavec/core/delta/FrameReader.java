@@ -443,7 +443,8 @@ public final class FrameReader {
       checkIndex(index);
     }
     lastIndex = (int) index;
-    if (sum > left()) {
+    // A float takes four bytes, but a code on a grid as little as a bit.
+    if (sum > 8L * left()) {
       throw corrupt(sum + " values do not fit");
     }
     count = (int) sum;

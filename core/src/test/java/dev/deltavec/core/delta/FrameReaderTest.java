@@ -72,6 +72,22 @@ class FrameReaderTest {
   }
 
   @Test
+  void readsARunOnAGridWhoseValuesTakeLessThanAByteEach() {
+    // runs on a grid of 8, id "a": one run of the indices 0 to 9; Rice codes with k = 0 of ten
+    // zeros
+    String id = "0161" + "00".repeat(16);
+    put(
+        HexFormat.of()
+            .parseHex("22000001" + "00000000" + "8f" + id + "08" + "010009" + "000000"));
+    reader.readLogged(base);
+    assertThat(reader.count()).isEqualTo(10);
+    reader.decodeCodes(base + Memory.REGION_UNIT);
+    for (int i = 0; i < 10; i++) {
+      assertThat(memory.getInt(base + Memory.REGION_UNIT + 4 * i)).isZero();
+    }
+  }
+
+  @Test
   void everyTruncationIsCorrupt() {
     for (byte[] sample : samples()) {
       put(sample);
