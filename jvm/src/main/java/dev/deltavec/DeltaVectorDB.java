@@ -44,10 +44,17 @@ import org.jspecify.annotations.Nullable;
  * <p>Every delta is kept (option {@code history}): a vector can be read as it was at any time, and
  * replicas that exchange their deltas, in whatever order, end in the same state.
  *
- * <p>Any number of threads may use a database; their calls take turns, under one lock that a call
- * without company takes in some 20 ns. Callbacks of {@link #onDelta} run in the thread that applied
- * or merged, which holds the lock meanwhile: they may call the database, but must not wait for
- * another thread that does.
+ * <p>Any number of threads may use a database, and need no locks of their own: many read, or one
+ * writes. Searches run side by side, on as many processors as there are; a search, or all of a
+ * {@link #searchBatch}, sees the database as it is between two changes. Other reads run beside
+ * searches and take turns among themselves. What changes the database waits until those who read
+ * are through; who comes to read meanwhile waits behind it. What one call has changed the next
+ * sees, in whatever thread.
+ *
+ * <p>Three things have the database to themselves, as they call code that may do anything with it:
+ * changes while a callback of {@link #onDelta} runs (in the thread that applied or merged),
+ * subscriptions that begin in the past, and searches whose filter is a {@link FilterFunction}. That
+ * code may call the database, but must not wait for another thread that does.
  *
  * <p>Every method throws a {@link DeltaException} {@code CLOSED} after {@link #close}. After any
  * error the database is as it was before the call, but for {@code STORAGE_FAILED} and {@code
@@ -60,6 +67,7 @@ public final class DeltaVectorDB implements AutoCloseable {
 
   private final Gate gate;
   private final Store store;
+  private final Readers readers;
   private final Repairs repairs;
   private final Following following;
   private final Changes changes;
@@ -76,7 +84,8 @@ public final class DeltaVectorDB implements AutoCloseable {
     repairs = new Repairs(gate, store, idleRepair);
     following = new Following(gate, store, repairs);
     changes = new Changes(store, following);
-    searches = new Searches(gate, store);
+    readers = new Readers(gate, store);
+    searches = new Searches(gate, store, readers);
     past = new Past(store);
     exchange = new Exchange(store, following);
     transfers = new Transfers(gate, store, following, durable);
@@ -133,8 +142,8 @@ public final class DeltaVectorDB implements AutoCloseable {
     return change(() -> changes.apply(batch));
   }
 
-  /** Reads with the lock. */
-  private <T extends @Nullable Object> T read(Supplier<T> what) {
+  /** Follows with the lock, as nothing may come in between. */
+  private <T> T follow(Supplier<T> what) {
     gate.enter();
     try {
       return what.get();
@@ -193,7 +202,7 @@ public final class DeltaVectorDB implements AutoCloseable {
   public Subscription onDelta(Consumer<? super DeltaEvent> callback, FeedOptions feed) {
     Objects.requireNonNull(callback, "callback");
     Objects.requireNonNull(feed, "feed");
-    return read(() -> following.subscribe(callback, feed));
+    return follow(() -> following.subscribe(callback, feed));
   }
 
   /**
@@ -209,7 +218,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public DeltaFeed deltas(FeedOptions feed) {
     Objects.requireNonNull(feed, "feed");
-    return read(() -> following.feed(feed));
+    return follow(() -> following.feed(feed));
   }
 
   /**
@@ -217,14 +226,14 @@ public final class DeltaVectorDB implements AutoCloseable {
    * will have. O(1)
    */
   public long position() {
-    return read(() -> following.position());
+    return readers.read(() -> following.position());
   }
 
   // ---------------------------------------------------------------- reading
 
   /** Returns the number of live vectors. O(1) */
   public int size() {
-    return read(() -> store.database().size());
+    return readers.read(() -> store.database().size());
   }
 
   /**
@@ -234,7 +243,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public boolean has(String id) {
-    return read(() -> store.find(id) != 0);
+    return readers.read(() -> store.find(id) != 0);
   }
 
   /**
@@ -245,13 +254,10 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public float @Nullable [] getVector(String id) {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       int address = store.find(id);
       return address == 0 ? null : store.vector(address);
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /**
@@ -264,8 +270,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     DIMENSION_MISMATCH} if the array is of another length
    */
   public boolean getVectorInto(String id, float[] target) {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       int dimensions = options().dimensions();
       if (target.length != dimensions) {
         throw new DeltaException(
@@ -278,9 +283,7 @@ public final class DeltaVectorDB implements AutoCloseable {
       }
       store.memory().getFloats(address, target);
       return true;
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /**
@@ -298,17 +301,14 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public @Nullable FloatBuffer getVectorView(String id) {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       int address = store.find(id);
       return address == 0
           ? null
           : options().keepFloats()
               ? store.view(address)
               : FloatBuffer.wrap(store.vector(address)).asReadOnlyBuffer();
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /**
@@ -320,32 +320,27 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public @Nullable String getMetadata(String id) {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       int bytes = store.putId(id);
       return store.database().metadata(store.input(), bytes) ? store.metadata() : null;
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /** Returns the ids of all live vectors, in no particular order. O(size) */
   public List<String> ids() {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       SegmentMemory memory = store.memory();
       List<String> ids = new ArrayList<>(store.database().size());
       for (int slot = 0; slot >= 0; slot = store.database().next()) {
         int n = store.database().ids(slot, IDS_PAGE);
         int record = store.database().output();
-        for (int end = record + n * Database.ID_BYTES; record != end; record += Database.ID_BYTES) {
+        int end = record + n * Database.ID_BYTES;
+        for (; record != end; record += Database.ID_BYTES) {
           ids.add(store.text(memory.getInt(record), memory.getInt(record + 4)));
         }
       }
       return Collections.unmodifiableList(ids);
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /**
@@ -380,12 +375,12 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<SearchResult> search(float[] query, int k, SearchOptions options) {
     Objects.requireNonNull(options, "options");
-    return read(() -> searches.search(query, k, options));
+    return searches.search(query, k, options);
   }
 
   /**
    * Searches for several queries, as {@link #search(float[], int, SearchOptions)} does for one. All
-   * queries are checked before the first is searched for. Between them nobody else has a turn.
+   * queries are checked before the first is searched for. Between them nothing changes.
    *
    * @param queries each {@code dimensions} finite values
    * @param k how many to find for each, 1 or more
@@ -396,7 +391,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<List<SearchResult>> searchBatch(float[][] queries, int k, SearchOptions options) {
     Objects.requireNonNull(options, "options");
-    return read(() -> searches.searchBatch(queries, k, options));
+    return searches.searchBatch(queries, k, options);
   }
 
   // ---------------------------------------------------------------- the search graph
@@ -453,7 +448,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public float @Nullable [] getVectorAt(String id, Instant time) {
     Objects.requireNonNull(time, "time");
-    return read(() -> past.vector(id, time));
+    return readers.read(() -> past.vector(id, time));
   }
 
   /**
@@ -464,7 +459,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public @Nullable String getMetadataAt(String id, Instant time) {
     Objects.requireNonNull(time, "time");
-    return read(() -> past.metadata(id, time));
+    return readers.read(() -> past.metadata(id, time));
   }
 
   /**
@@ -480,7 +475,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<SearchResult> searchAt(float[] query, int k, Instant time) {
     Objects.requireNonNull(time, "time");
-    return read(() -> searches.searchAt(query, k, time));
+    return searches.searchAt(query, k, time);
   }
 
   /**
@@ -492,7 +487,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     kept, {@code OUT_OF_MEMORY}
    */
   public DeltaChain getDeltaChain(String id) {
-    return read(() -> past.chain(id));
+    return readers.read(() -> past.chain(id));
   }
 
   /**
@@ -552,7 +547,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} if no history is kept
    */
   public byte[] cursor() {
-    return read(() -> exchange.cursor());
+    return readers.read(() -> exchange.cursor());
   }
 
   /**
@@ -569,7 +564,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     kept, {@code OUT_OF_MEMORY}
    */
   public byte[] deltasSince(byte @Nullable [] cursor) {
-    return read(() -> exchange.deltasSince(cursor));
+    return readers.read(() -> exchange.deltasSince(cursor));
   }
 
   // ---------------------------------------------------------------- as a whole
@@ -636,13 +631,10 @@ public final class DeltaVectorDB implements AutoCloseable {
 
   /** Returns sizes and counts. O(size) */
   public DeltaStats stats() {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       store.database().stats();
       return DeltaStats.of(store);
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /**
@@ -651,7 +643,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * about. O(size)
    */
   public String stateDigest() {
-    return read(() -> HexFormat.of().toHexDigits(store.database().digest()));
+    return readers.read(() -> HexFormat.of().toHexDigits(store.database().digest()));
   }
 
   /**
