@@ -28,13 +28,15 @@ final class Readers {
 
   private final int most;
 
-  // Changed with the whole gate:
+  private final ReentrantLock making = new ReentrantLock();
+
+  // Changed with this lock, and a share of the gate at least:
 
   /** How many readers there are; as many as there may be if there is no memory for more. */
-  private int made;
+  private volatile int made;
 
   /** What they read. */
-  private SegmentMemory memory;
+  private volatile SegmentMemory memory;
 
   Readers(Gate gate, Store store) {
     this.gate = gate;
@@ -108,8 +110,11 @@ final class Readers {
         own.lock();
         return store;
       }
+      boolean added = add();
       gate.unshare();
-      add();
+      if (!added) {
+        addAlone();
+      }
     }
   }
 
@@ -122,9 +127,9 @@ final class Readers {
     gate.unshare();
   }
 
-  /** Makes one more reader, unless others have come first. */
-  private void add() {
-    gate.enter();
+  /** Makes one more reader, unless others have come first; false if that takes more memory. */
+  private boolean add() {
+    making.lock();
     try {
       if (memory != store.memory()) { // an import
         memory = store.memory();
@@ -135,9 +140,22 @@ final class Readers {
         idle.push(new ExtraReader(store));
         made++;
       }
+      return true;
     } catch (DeltaException e) {
       requireOutOfMemory(e);
-      made = most;
+      return false;
+    } finally {
+      making.unlock();
+    }
+  }
+
+  /** Makes one more reader where memory may grow; if it cannot, there will be no more. */
+  private void addAlone() {
+    gate.enter();
+    try {
+      if (!add()) {
+        made = most;
+      }
     } finally {
       gate.unlock();
     }
