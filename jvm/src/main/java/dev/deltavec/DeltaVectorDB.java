@@ -67,6 +67,7 @@ public final class DeltaVectorDB implements AutoCloseable {
 
   private final Gate gate;
   private final Store store;
+  private final Calls calls = new Calls();
   private final Readers readers;
   private final Repairs repairs;
   private final Following following;
@@ -125,7 +126,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public String applyDelta(VectorDelta delta) {
     Objects.requireNonNull(delta, "delta");
-    return change(() -> changes.apply(delta));
+    return calls.tell(DatabaseCall.APPLY, 1, () -> change(() -> changes.apply(delta)));
   }
 
   /**
@@ -139,7 +140,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<String> applyDeltas(List<VectorDelta> deltas) {
     VectorDelta[] batch = deltas.toArray(VectorDelta[]::new);
-    return change(() -> changes.apply(batch));
+    return calls.tell(DatabaseCall.APPLY, batch.length, () -> change(() -> changes.apply(batch)));
   }
 
   /** Follows with the lock, as nothing may come in between. */
@@ -375,7 +376,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<SearchResult> search(float[] query, int k, SearchOptions options) {
     Objects.requireNonNull(options, "options");
-    return searches.search(query, k, options);
+    return calls.tell(DatabaseCall.SEARCH, 1, () -> searches.search(query, k, options));
   }
 
   /**
@@ -391,7 +392,8 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<List<SearchResult>> searchBatch(float[][] queries, int k, SearchOptions options) {
     Objects.requireNonNull(options, "options");
-    return searches.searchBatch(queries, k, options);
+    return calls.tell(
+        DatabaseCall.SEARCH, queries.length, () -> searches.searchBatch(queries, k, options));
   }
 
   // ---------------------------------------------------------------- the search graph
@@ -406,7 +408,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @return how many were repaired; 0 are pending. About O(log size) each
    */
   public RepairStats repair() {
-    return repairs.repair();
+    return calls.tell(DatabaseCall.REPAIR, 1, repairs::repair);
   }
 
   /**
@@ -417,7 +419,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for a negative time
    */
   public RepairStats repair(Duration budget) {
-    return repairs.repair(budget);
+    return calls.tell(DatabaseCall.REPAIR, 1, () -> repairs.repair(budget));
   }
 
   /**
@@ -475,7 +477,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<SearchResult> searchAt(float[] query, int k, Instant time) {
     Objects.requireNonNull(time, "time");
-    return searches.searchAt(query, k, time);
+    return calls.tell(DatabaseCall.SEARCH_AT, 1, () -> searches.searchAt(query, k, time));
   }
 
   /**
@@ -502,7 +504,8 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     others as {@link #applyDelta}
    */
   public List<String> rollbackTo(String id, String deltaId) {
-    return change(() -> changes.rollBackTo(id, deltaId));
+    return calls.tell(
+        DatabaseCall.ROLLBACK, 1, () -> change(() -> changes.rollBackTo(id, deltaId)));
   }
 
   /**
@@ -517,7 +520,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public CompactionStats compact(CompactOptions what) {
     Past.check(what);
-    return change(() -> past.compact(what));
+    return calls.tell(DatabaseCall.COMPACT, 1, () -> change(() -> past.compact(what)));
   }
 
   // ---------------------------------------------------------------- other replicas
@@ -537,7 +540,8 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public MergeResult merge(byte[] stream) {
     Objects.requireNonNull(stream, "stream");
-    return change(() -> exchange.merge(stream));
+    return calls.tell(
+        DatabaseCall.MERGE, stream.length, () -> change(() -> exchange.merge(stream)));
   }
 
   /**
@@ -578,7 +582,8 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code OUT_OF_MEMORY}, where {@link #exportTo} may do
    */
   public byte[] export(ExportOptions options) {
-    return transfers.export(Objects.requireNonNull(options, "options"));
+    Objects.requireNonNull(options, "options");
+    return calls.tell(DatabaseCall.EXPORT, 1, () -> transfers.export(options));
   }
 
   /**
@@ -592,7 +597,13 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public void exportTo(OutputStream out, ExportOptions options) throws IOException {
     Objects.requireNonNull(out, "out");
-    transfers.exportTo(out, Objects.requireNonNull(options, "options"));
+    Objects.requireNonNull(options, "options");
+    calls.tellOf(
+        DatabaseCall.EXPORT,
+        () -> {
+          transfers.exportTo(out, options);
+          return true;
+        });
   }
 
   /**
@@ -612,7 +623,8 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     {@code QUOTA_EXCEEDED}. The database is then as it was
    */
   public ImportResult importFrom(byte[] data) {
-    return transfers.importFrom(Objects.requireNonNull(data, "data"));
+    Objects.requireNonNull(data, "data");
+    return calls.tell(DatabaseCall.IMPORT, 1, () -> transfers.importFrom(data));
   }
 
   /**
@@ -624,10 +636,25 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException as {@link #importFrom(byte[])}
    */
   public ImportResult importFrom(InputStream in) throws IOException {
-    return transfers.importFrom(Objects.requireNonNull(in, "in"));
+    Objects.requireNonNull(in, "in");
+    return calls.tellOf(DatabaseCall.IMPORT, () -> transfers.importFrom(in));
   }
 
   // ---------------------------------------------------------------- all in all
+
+  /**
+   * Tells of calls that search, change or move the database, once they have ended: for metrics. Who
+   * is told runs in the thread that called, without any lock of the database unless the call was
+   * made by a callback; what it throws is logged. As long as nobody is told, calls are not timed.
+   *
+   * @param callback called with each call
+   * @return what ends the subscription
+   * @throws DeltaException {@code CLOSED}
+   */
+  public Subscription onCall(Consumer<? super CallEvent> callback) {
+    Objects.requireNonNull(callback, "callback");
+    return follow(() -> calls.subscribe(callback));
+  }
 
   /** Returns sizes and counts. O(size) */
   public DeltaStats stats() {
@@ -668,11 +695,17 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     the log is whole nevertheless. O(size), less if little has changed since the last
    */
   public void checkpoint() {
-    if (durable == null) {
-      flush();
-    } else {
-      durable.checkpoint();
-    }
+    calls.tell(
+        DatabaseCall.CHECKPOINT,
+        1,
+        () -> {
+          if (durable == null) {
+            flush();
+          } else {
+            durable.checkpoint();
+          }
+          return true;
+        });
   }
 
   /** Returns what was found as the database was opened, or null for one in memory. */
@@ -707,7 +740,7 @@ public final class DeltaVectorDB implements AutoCloseable {
     }
   }
 
-  /** What {@link #onDelta} returns: ends the subscription when it is closed. */
+  /** What {@link #onDelta} and {@link #onCall} return: ends the subscription when it is closed. */
   @FunctionalInterface
   public interface Subscription extends AutoCloseable {
     /** Ends the subscription. Doing so again does nothing. */

@@ -12,6 +12,7 @@ import dev.deltavec.storage.StorageDirectory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +40,8 @@ final class Durable implements Recorder {
   private long bytesBefore;
 
   private long dueBytes;
+
+  private @Nullable Instant lastCheckpoint;
 
   /** Whether a snapshot is being written, and whether one waits for its turn. */
   private boolean writing;
@@ -161,6 +164,12 @@ final class Durable implements Recorder {
     log.settle(record);
   }
 
+  @Override
+  public StorageStats storage() {
+    return new StorageStats(
+        log.bytes() - bytesBefore, files.bytes(), log.pendingBytes(), lastCheckpoint);
+  }
+
   /** Returns once all changes so far are on disk; needs no lock. */
   void flush() {
     log.flush();
@@ -190,6 +199,7 @@ final class Durable implements Recorder {
     try (Arena arena = Arena.ofConfined()) {
       List<MemorySegment> pieces;
       SnapshotFiles.Next next;
+      boolean written = false;
       gate.enter();
       try {
         next = beginSnapshot(log.last());
@@ -205,16 +215,28 @@ final class Durable implements Recorder {
       try {
         log.flush();
         files.write(next, pieces);
+        written = true;
       } finally {
         gate.lock();
         try {
           writing = false;
           plan();
           gate.wake();
+          if (written) {
+            noteCheckpoint();
+          }
         } finally {
           gate.unlock();
         }
       }
+    }
+  }
+
+  private void noteCheckpoint() {
+    try {
+      lastCheckpoint = Instant.ofEpochMilli(store.now());
+    } catch (RuntimeException e) {
+      // The clock is the caller's, and may throw; the snapshot is there all the same.
     }
   }
 
@@ -278,6 +300,7 @@ final class Durable implements Recorder {
       }
     }
     bytesBefore = log.bytes();
+    noteCheckpoint();
     plan();
   }
 
