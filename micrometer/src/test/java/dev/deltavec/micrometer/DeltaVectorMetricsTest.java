@@ -58,8 +58,10 @@ class DeltaVectorMetricsTest {
       DeltaStats stats = db.stats();
       assertThat(gauge("deltavec.vectors")).isEqualTo(2);
       assertThat(gauge("deltavec.capacity")).isEqualTo(stats.capacity());
-      assertThat(gauge("deltavec.memory", "area", "granted")).isEqualTo(stats.memoryBytes());
-      assertThat(gauge("deltavec.memory", "area", "history")).isEqualTo(stats.historyBytes());
+      assertThat(gauge("deltavec.memory", "area", "granted"))
+          .isEqualTo((double) stats.memoryBytes());
+      assertThat(gauge("deltavec.memory", "area", "history"))
+          .isEqualTo((double) stats.historyBytes());
       assertThat(gauge("deltavec.history.deltas")).isEqualTo(2);
       assertThat(gauge("deltavec.index.vectors", "state", "linked"))
           .isEqualTo(stats.index().linked());
