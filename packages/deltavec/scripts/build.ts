@@ -53,7 +53,9 @@ const common: BuildOptions = {
 };
 await build({
   ...common,
-  entryPoints: ["src/index.ts", "src/slim.ts", "src/streams.ts", "src/channel-entry.ts"],
+  entryPoints: [
+    ...["src/index.ts", "src/slim.ts", "src/streams.ts", "src/channel-entry.ts", "src/measure.ts"],
+  ],
   splitting: true,
   chunkNames: "shared-[hash]",
 });
@@ -98,7 +100,14 @@ const declarations = new Map(
     .map((name) => [name.replaceAll("\\", "/"), readFileSync(join(dist, name), "utf8")]),
 );
 const used = new Set([
-  ...["index.d.ts", "slim.d.ts", "streams.d.ts", "channel-entry.d.ts", "worker.d.ts"],
+  ...[
+    "index.d.ts",
+    "slim.d.ts",
+    "streams.d.ts",
+    "channel-entry.d.ts",
+    "measure.d.ts",
+    "worker.d.ts",
+  ],
 ]);
 for (const name of used) {
   // The compiler leaves the names of sources in declarations.

@@ -117,7 +117,7 @@ test("importing deltavec/worker outside of a worker does nothing", async () => {
   assert.deepEqual(result, [[], true]);
 });
 
-for (const entry of ["deltavec", "deltavec/slim", "deltavec/streams", "deltavec/channel"]) {
+for (const entry of ["", "/slim", "/streams", "/channel", "/measure"].map((e) => `deltavec${e}`)) {
   test(`importing ${entry} and using nothing leaves nothing in a bundle`, async () => {
     assert.equal((await bundled(`import "${entry}"`)).trim(), "");
   });

@@ -25,6 +25,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.Flow;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -220,6 +221,21 @@ public final class DeltaVectorDB implements AutoCloseable {
   public DeltaFeed deltas(FeedOptions feed) {
     Objects.requireNonNull(feed, "feed");
     return follow(() -> following.feed(feed));
+  }
+
+  /**
+   * Publishes deltas with backpressure, for what takes part in reactive streams: each subscriber
+   * gets all deltas from where it begins, one after the other and as many as it asks for, however
+   * slow it is, in a virtual thread of its own. It reads them as {@link #deltas} does; what that
+   * throws, also for where to begin, is given to {@code onError}. The stream completes when the
+   * database is closed and more is asked for.
+   *
+   * @param feed where each subscriber begins, and which deltas
+   * @return the publisher; it costs nothing until somebody subscribes
+   */
+  public Flow.Publisher<DeltaEvent> publisher(FeedOptions feed) {
+    Objects.requireNonNull(feed, "feed");
+    return new DeltaPublisher(() -> deltas(feed));
   }
 
   /**

@@ -20,9 +20,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The Java in README and documents, as it stands there. A block marked {@code java run} is a program,
- * and prints what the block behind it says. One that is only marked {@code java} is a part of a
- * program that has a database {@code db} of 384 dimensions, a {@code query} and a {@code vector}.
+ * The Java in README and documents, as it stands there. A block marked {@code java run} is a
+ * program, and prints what the block behind it says. One that is only marked {@code java} is a part
+ * of a program that has a database {@code db} of 384 dimensions, a {@code query} and a {@code
+ * vector}.
  */
 @Tag("vector-api") // starts Java itself, so once is enough
 class DocumentsTest {
@@ -87,34 +88,38 @@ class DocumentsTest {
   /** Makes a program of a part of one. */
   private static String part(String text) {
     String imports =
-        IMPORT.matcher(text).results().map(found -> found.group()).collect(Collectors.joining("\n"));
+        IMPORT
+            .matcher(text)
+            .results()
+            .map(found -> found.group())
+            .collect(Collectors.joining("\n"));
     return """
-        import dev.deltavec.*;
-        import dev.deltavec.core.*;
-        import java.io.*;
-        import java.nio.file.*;
-        import java.time.*;
-        import java.util.*;
-        import java.util.concurrent.*;
-        %s
+    import dev.deltavec.*;
+    import dev.deltavec.core.*;
+    import java.io.*;
+    import java.nio.file.*;
+    import java.time.*;
+    import java.util.*;
+    import java.util.concurrent.*;
+    %s
 
-        public class Part {
-          static float[] vector = new float[384];
-          static float[] query = new float[384];
-          static DeltaVectorDB db = DeltaVectorDB.builder().dimensions(384).build();
+    public class Part {
+      static float[] vector = new float[384];
+      static float[] query = new float[384];
+      static DeltaVectorDB db = DeltaVectorDB.builder().dimensions(384).build();
 
-          public static void main(String[] args) throws Exception {
-            vector[0] = 1;
-            query[0] = 1;
-            db.applyDelta(VectorDelta.create("tide", vector).withMetadata("{\\"lang\\": \\"en\\"}"));
-            part();
-          }
+      public static void main(String[] args) throws Exception {
+        vector[0] = 1;
+        query[0] = 1;
+        db.applyDelta(VectorDelta.create("tide", vector).withMetadata("{\\"lang\\": \\"en\\"}"));
+        part();
+      }
 
-          static void part() throws Exception {
-        %s
-          }
-        }
-        """
+      static void part() throws Exception {
+    %s
+      }
+    }
+    """
         .formatted(imports, IMPORT.matcher(text).replaceAll(""));
   }
 
@@ -142,7 +147,10 @@ class DocumentsTest {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--add-modules=jdk.incubator.vector",
                 "-XX:TieredStopAtLevel=1",
-                "--class-path=" + directory.resolve("classes") + java.io.File.pathSeparator + classPath,
+                "--class-path="
+                    + directory.resolve("classes")
+                    + java.io.File.pathSeparator
+                    + classPath,
                 main)
             .directory(directory.toFile())
             .redirectOutput(Redirect.to(output.toFile()))
