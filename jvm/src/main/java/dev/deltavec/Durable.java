@@ -41,6 +41,9 @@ final class Durable implements Recorder {
 
   private long dueBytes;
 
+  /** Bytes of the log that the newest snapshot has, and when that was written. */
+  private long keptBytes;
+
   private @Nullable Instant lastCheckpoint;
 
   /** Whether a snapshot is being written, and whether one waits for its turn. */
@@ -57,6 +60,7 @@ final class Durable implements Recorder {
     files = found.files();
     report = found.report();
     bytesBefore = -found.logBytes();
+    keptBytes = bytesBefore;
     plan();
   }
 
@@ -167,7 +171,7 @@ final class Durable implements Recorder {
   @Override
   public StorageStats storage() {
     return new StorageStats(
-        log.bytes() - bytesBefore, files.bytes(), log.pendingBytes(), lastCheckpoint);
+        log.bytes() - keptBytes, files.bytes(), log.pendingBytes(), lastCheckpoint);
   }
 
   /** Returns once all changes so far are on disk; needs no lock. */
@@ -199,6 +203,7 @@ final class Durable implements Recorder {
     try (Arena arena = Arena.ofConfined()) {
       List<MemorySegment> pieces;
       SnapshotFiles.Next next;
+      long kept;
       boolean written = false;
       gate.enter();
       try {
@@ -207,6 +212,7 @@ final class Durable implements Recorder {
           return;
         }
         pieces = rotate(next, arena);
+        kept = bytesBefore;
         writing = true;
       } finally {
         planned = false;
@@ -223,7 +229,7 @@ final class Durable implements Recorder {
           plan();
           gate.wake();
           if (written) {
-            noteCheckpoint();
+            noteCheckpoint(kept);
           }
         } finally {
           gate.unlock();
@@ -232,7 +238,8 @@ final class Durable implements Recorder {
     }
   }
 
-  private void noteCheckpoint() {
+  private void noteCheckpoint(long bytes) {
+    keptBytes = bytes;
     try {
       lastCheckpoint = Instant.ofEpochMilli(store.now());
     } catch (RuntimeException e) {
@@ -300,7 +307,7 @@ final class Durable implements Recorder {
       }
     }
     bytesBefore = log.bytes();
-    noteCheckpoint();
+    noteCheckpoint(bytesBefore);
     plan();
   }
 
