@@ -11,7 +11,7 @@ const here = dirname(import.meta.dirname);
 const directory = join(here, "target/readme");
 const documents = [
   "README.md",
-  ...["history", "memory", "streams", "workers"].map((name) => `docs/${name}.md`),
+  ...["history", "memory", "metrics", "streams", "workers"].map((name) => `docs/${name}.md`),
 ].map((name) => ({
   name,
   text: readFileSync(join(here, "../..", name), "utf8"),

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
+import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Flow;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -40,8 +41,11 @@ class PublisherTest {
     }
 
     void request(long n) {
-      assertThat(subscription).isNotNull();
-      subscription.request(n);
+      subscription().request(n);
+    }
+
+    Flow.Subscription subscription() {
+      return Objects.requireNonNull(subscription);
     }
 
     @Nullable Object next() throws InterruptedException {
@@ -99,8 +103,7 @@ class PublisherTest {
       Reader other = subscribe(db, FeedOptions.fromNow());
       Reader reader = subscribe(db, FeedOptions.fromNow());
       reader.request(1);
-      assertThat(reader.subscription).isNotNull();
-      reader.subscription.cancel();
+      reader.subscription().cancel();
       other.request(1);
       db.applyDelta(creates("a", 1));
       assertThat(other.next()).isEqualTo("a");
