@@ -65,7 +65,7 @@ public final class Scaling {
         ROUND_NANOS / 1_000_000,
         rounds);
     // What one round warms up, the next needs: the first ones do not count.
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 25; i++) {
       measure(threadCount, this::search);
     }
     row("searches", threadCount, rounds, this::search, false);
