@@ -2,6 +2,8 @@ package dev.deltavec.bench;
 
 import dev.deltavec.DeltaVectorDB;
 import dev.deltavec.VectorDelta;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,7 +19,9 @@ import java.util.function.IntSupplier;
 /**
  * How searches scale with threads: queries a second of several threads by those of one, alone and
  * beside a thread that writes. Rounds take turns, ratios are of neighbours, and what the machine
- * has to give is measured beside: threads that only count, by one that does.
+ * has to give is measured beside: threads that only count, by one that does. Where others use the
+ * machine, too, look at the time on processors: searches that wait for each other are less busy
+ * than threads that count, and those that get into each other's way do less in a second of it.
  *
  * <p>Arguments: number of threads (2), rounds (9), number of vectors (2,000), folder of the data
  * (data).
@@ -79,24 +83,36 @@ public final class Scaling {
     double[] one = new double[rounds];
     double[] many = new double[rounds];
     double[] ratios = new double[rounds];
+    double[] work1 = new double[rounds];
+    double[] workN = new double[rounds];
+    double[] busy = new double[rounds];
     AtomicBoolean end = new AtomicBoolean(!writing);
     Future<Integer> writer = threads.submit(() -> write(end));
     for (int i = 0; i < rounds; i++) {
-      one[i] = measure(1, work);
-      many[i] = measure(threadCount, work);
+      Rate single = measure(1, work);
+      Rate together = measure(threadCount, work);
+      one[i] = single.perSecond;
+      many[i] = together.perSecond;
       ratios[i] = many[i] / one[i];
+      work1[i] = single.perSecond / single.busy;
+      workN[i] = together.perSecond / together.busy;
+      busy[i] = together.busy;
     }
     end.set(true);
     int written = writer.get();
     System.out.printf(
         Locale.ROOT,
-        "%-26s 1 thread %,12.0f /s   %d threads %,12.0f /s   ratio %.2f (best %.2f)%s%n",
+        "%-26s 1 thread %,9.0f /s   %d threads %,9.0f /s   ratio %.2f   "
+            + "in a second of CPU %,9.0f and %,9.0f   busy %.2f of %d%s%n",
         name,
         median(one),
         threadCount,
         median(many),
         median(ratios),
-        Arrays.stream(ratios).max().orElse(0),
+        median(work1),
+        median(workN),
+        median(busy),
+        threadCount,
         writing ? "   deltas written " + written : "");
   }
 
@@ -106,27 +122,37 @@ public final class Scaling {
     return sorted[sorted.length / 2];
   }
 
-  /** Returns how many times a second threads do work together. */
-  private double measure(int threadCount, IntSupplier work) throws Exception {
-    List<Future<Double>> rates = new ArrayList<>();
-    for (int i = 0; i < threadCount; i++) {
-      rates.add(
-          threads.submit(() -> {
-            long start = System.nanoTime();
-            long done = 0;
-            long now = start;
-            while (now - start < ROUND_NANOS) {
-              done += work.getAsInt();
-              now = System.nanoTime();
-            }
-            return done * 1e9 / (now - start);
-          }));
+  /** How often threads did work in a second together, and how much CPU they had of it. */
+  private record Rate(double perSecond, double busy) {
+    Rate plus(Rate other) {
+      return new Rate(perSecond + other.perSecond, busy + other.busy);
     }
-    double sum = 0;
-    for (Future<Double> rate : rates) {
-      sum += rate.get();
+  }
+
+  private Rate measure(int threadCount, IntSupplier work) throws Exception {
+    List<Future<Rate>> rates = new ArrayList<>();
+    for (int i = 0; i < threadCount; i++) {
+      rates.add(threads.submit(() -> measure(work)));
+    }
+    Rate sum = new Rate(0, 0);
+    for (Future<Rate> rate : rates) {
+      sum = sum.plus(rate.get());
     }
     return sum;
+  }
+
+  private static Rate measure(IntSupplier work) {
+    ThreadMXBean clock = ManagementFactory.getThreadMXBean();
+    long used = clock.getCurrentThreadCpuTime();
+    long start = System.nanoTime();
+    long done = 0;
+    long now = start;
+    while (now - start < ROUND_NANOS) {
+      done += work.getAsInt();
+      now = System.nanoTime();
+    }
+    double cpu = clock.getCurrentThreadCpuTime() - used;
+    return new Rate(done * 1e9 / (now - start), cpu / (now - start));
   }
 
   /** Searches for some queries. */
