@@ -33,6 +33,7 @@ import {
   type VectorDelta,
 } from "deltavec";
 import { type ChannelHandle, type ChannelReport, DeltaChannel } from "deltavec/channel";
+import { type MeasureDetail, measure } from "deltavec/measure";
 import { DeltaVectorDB as SlimDB, init as slimInit } from "deltavec/slim";
 import {
   broadcast,
@@ -78,6 +79,11 @@ export function use(options: DeltaDBOptions): SearchResult[] {
   });
   unsubscribe();
   const stats: DeltaStats = db.stats();
+  const checkpoint: Date | null | undefined = stats.storage?.lastCheckpoint;
+  const stop: () => void = measure(db, { label: `${checkpoint}` });
+  const detail: MeasureDetail = { method: "search", items: 1 };
+  stop();
+  detail.error?.toString();
   const vector: Float32Array | null = db.getVector(id);
   const all: string[] = [...db.ids(), ...ids, String(stats.size), String(vector?.length)];
   return db.search(new Float32Array(all.length), 10);
