@@ -308,10 +308,10 @@ public final class DeltaVectorDB implements AutoCloseable {
    * memory.
    *
    * <p>The view is valid until a delta is next applied or a link renewed (option {@code
-   * idleRepair}), which may change the values, give their place to another vector, or move the
-   * memory; after the latter two, and after {@link #close}, it shows other values or throws {@link
-   * IllegalStateException}. It never leads outside the memory. Keep the database reachable, and no
-   * other thread applying, while using it.
+   * idleRepair}), or another thread reads and takes memory for that, which may change the values,
+   * give their place to another vector, or move the memory; after the latter two, and after {@link
+   * #close}, it shows other values or throws {@link IllegalStateException}. It never leads outside
+   * the memory. Keep the database reachable, and no other thread applying, while using it.
    *
    * @param id the vector's id
    * @return {@code dimensions} floats, or null if there is no such vector. O(1)
