@@ -63,6 +63,7 @@ export type {
   Scalar,
   SearchOptions,
   SearchResult,
+  StorageStats,
   VectorBlock,
   VectorDelta,
   WasmMemory,

@@ -2,7 +2,7 @@ import { codeOf, DeltaError } from "./errors.ts";
 import type { FrameTarget } from "./frame.ts";
 import { relax } from "./relaxed.ts";
 import { readUtf8 } from "./text.ts";
-import type { DeltaAutoCompact, DeltaPrecision } from "./types.ts";
+import type { DeltaAutoCompact, DeltaPrecision, StorageStats } from "./types.ts";
 
 /** What the module exports (docs/abi.md): 32-bit integers in and out, negative for errors. */
 export interface Exports {
@@ -224,6 +224,9 @@ export interface Recorder {
 
   /** The database holds another state now, and issues its deltas under a replica that it does not know. */
   imported(): void;
+
+  /** Returns what is in the storage. */
+  stats(): StorageStats;
 }
 
 /** What was done, as {@link Recorder} is told (docs/format.md, kinds of records). */

@@ -39,6 +39,7 @@ export function readStats(instance: Instance): DeltaStats {
       quantization: QUANTIZATIONS[word(160)],
       keepFloats: word(164) === 1,
     },
+    storage: instance.recorder?.stats() ?? null,
   };
 }
 

@@ -483,6 +483,20 @@ export interface DeltaStats {
   readonly stride: number;
   /** How the search index is. */
   readonly index: IndexStats;
+  /** What is in the storage; null for a database in memory. */
+  readonly storage: StorageStats | null;
+}
+
+/** What a database that is kept in a storage has there. What the storage itself adds is not counted. */
+export interface StorageStats {
+  /** Bytes of the changes since the newest snapshot: what opening has to do again. */
+  readonly logBytes: number;
+  /** Bytes of the newest snapshot, with the files that it builds on. */
+  readonly snapshotBytes: number;
+  /** Bytes of these changes that are not known to be on disk yet. */
+  readonly pendingBytes: number;
+  /** When a snapshot was last written, by the database's clock; null if none was since it was opened. */
+  readonly lastCheckpoint: Date | null;
 }
 
 /** A function that receives deltas; see `DeltaVectorDB.onDelta`. */

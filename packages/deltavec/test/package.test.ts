@@ -143,7 +143,7 @@ for (const name of ["deltavec", "delta-vector"]) {
 }
 
 for (const entry of [
-  ...["deltavec", "deltavec/slim", "deltavec/streams", "deltavec/channel"],
+  ...["", "/slim", "/streams", "/channel", "/measure"].map((e) => `deltavec${e}`),
   ...["deltavec/component", "deltavec/component/delta-vector"],
 ]) {
   test(`importing ${entry} and using nothing leaves nothing in a bundle`, async () => {

@@ -19,6 +19,7 @@ const documents = [
     "history",
     "index",
     "memory",
+    "metrics",
     "storage",
     "streams",
     "workers",

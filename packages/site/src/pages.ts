@@ -43,6 +43,8 @@ export const CHAPTERS: readonly Chapter[] = [
       document("sizing", "Precision and memory"),
       document("index", "The search index", "search-index"),
       document("component", "The component"),
+      document("java", "Java"),
+      document("metrics", "Metrics"),
       document("errors", "Errors"),
       { source: "THREAT_MODEL.md", address: "threat-model", title: "Threat model" },
     ],

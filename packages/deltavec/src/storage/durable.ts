@@ -1,5 +1,6 @@
 import { DeltaError } from "../errors.ts";
 import { HISTORY, INCREMENT, INDEX, MARK } from "../snapshot.ts";
+import type { StorageStats } from "../types.ts";
 import { failure } from "./failure.ts";
 import {
   CLOSE,
@@ -110,6 +111,10 @@ export class DurableLog {
   /** Whether the call that failed within, if one did, was told so. */
   #told = true;
   #logBytes: number;
+  /** Bytes of all records that were taken to be written, and how many of them and of those that wait the newest snapshot has. */
+  #taken: number;
+  #kept = 0;
+  #lastCheckpoint: Date | null = null;
   /** Files of the newest snapshot, base first, and their bytes. */
   #chain: readonly { readonly records: number; readonly bytes: number }[] = [];
   /** Whether the state knows what has changed since the newest snapshot. */
@@ -138,10 +143,12 @@ export class DurableLog {
     this.#end = start.end;
     this.#flushed = start.end;
     this.#logBytes = start.logBytes;
+    this.#taken = start.logBytes;
     this.buffer = new LogBuffer(start.segment, start.number, start.sequence, FULL_BYTES, {
       onPending: () => this.#onPending(),
       onFull: () => this.#onFull(),
       onImported: () => this.#onImported(),
+      stats: () => this.#stats(),
     });
     this.buffer.changed = start.report.records > 0;
     if (start.end === 0) {
@@ -359,13 +366,31 @@ export class DurableLog {
 
   /** Notes what is no change. The clock may be the caller's, and throw: it must not be in the way of a snapshot or the end. */
   #note(kind: typeof OPEN | typeof CLOSE, payload?: Uint8Array): void {
-    let clock = 0;
+    this.buffer.note(kind, this.#clock(), payload);
+  }
+
+  #clock(): number {
     try {
-      clock = this.#settings.now();
+      return this.#settings.now();
     } catch (error) {
       this.#settings.onError(error);
+      return 0;
     }
-    this.buffer.note(kind, clock, payload);
+  }
+
+  /** Bytes of all records so far. */
+  #recorded(): number {
+    return this.#taken + this.buffer.pending;
+  }
+
+  #stats(): StorageStats {
+    const { pending } = this.buffer;
+    return {
+      logBytes: this.#recorded() - this.#kept,
+      snapshotBytes: this.#chain.reduce((sum, { bytes }) => sum + bytes, 0),
+      pendingBytes: this.#unflushed.reduce((sum, { bytes }) => sum + bytes.length, pending),
+      lastCheckpoint: this.#lastCheckpoint,
+    };
   }
 
   #onPending(): void {
@@ -439,6 +464,7 @@ export class DurableLog {
           }
           this.#push(bytes, last);
           this.#logBytes += bytes.length;
+          this.#taken += bytes.length;
         }
         await this.#commit(flush || this.#end - this.#flushed >= UNFLUSHED_BYTES);
         if (this.#unflushed.length === 0) {
@@ -599,10 +625,11 @@ export class DurableLog {
     buffer.changed = false;
     buffer.rotate();
     this.#noteOpen();
+    const kept = this.#recorded();
     try {
       // Its OPEN, which names the options, must be on disk before the segments that hold the others are removed.
       await this.#until(records + 1);
-      await this.#write(records, increment ? this.#chain.at(-1)?.records : undefined, pieces);
+      await this.#write(records, increment ? this.#chain.at(-1)?.records : undefined, pieces, kept);
     } catch (error) {
       this.#marked = false;
       buffer.changed = true;
@@ -618,6 +645,7 @@ export class DurableLog {
     const records = buffer.number;
     buffer.rotate();
     this.#noteOpen();
+    const kept = this.#recorded();
     this.#held.push(held);
     buffer.changed = false;
     let pieces: Uint8Array[];
@@ -631,7 +659,7 @@ export class DurableLog {
     const importing = this.#queue(async () => {
       try {
         await this.#until(records);
-        await this.#write(records, undefined, pieces);
+        await this.#write(records, undefined, pieces, kept);
       } catch (error) {
         if (buffer.failure === undefined) {
           this.#fail(this.#refusal(error));
@@ -666,6 +694,7 @@ export class DurableLog {
     records: number,
     builtOn: number | undefined,
     pieces: readonly Uint8Array[],
+    kept: number,
   ): Promise<void> {
     const storage = this.#storage;
     const name = fileName(builtOn === undefined ? "snapshot" : "increment", records);
@@ -682,6 +711,8 @@ export class DurableLog {
       }
     }
     this.#chain = [...(builtOn === undefined ? [] : this.#chain), { records, bytes }];
+    this.#kept = kept;
+    this.#lastCheckpoint = new Date(this.#clock());
     try {
       await this.#removeOld();
     } catch {

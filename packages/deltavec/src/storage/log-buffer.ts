@@ -1,5 +1,6 @@
 import { DeltaError } from "../errors.ts";
 import type { Recorder } from "../instance.ts";
+import type { StorageStats } from "../types.ts";
 import {
   APPLY,
   CLOSE,
@@ -46,6 +47,8 @@ export interface BufferEvents {
   onFull(): void;
   /** The database holds another state than before. */
   onImported(): void;
+  /** Returns what is in the storage. */
+  stats(): StorageStats;
 }
 
 /**
@@ -159,6 +162,10 @@ export class LogBuffer implements Recorder {
   imported(): void {
     this.sequence = 0;
     this.#events.onImported();
+  }
+
+  stats(): StorageStats {
+    return this.#events.stats();
   }
 
   /** Adds a record that is no change: OPEN or CLOSE. */

@@ -35,6 +35,7 @@ import {
 import { type ChannelHandle, type ChannelReport, DeltaChannel } from "deltavec/channel";
 import { ComponentError, init as componentInit, type Refusal } from "deltavec/component";
 import { instantiate, type VectorDelta as SmallDelta } from "deltavec/component/delta-vector";
+import { type MeasureDetail, measure } from "deltavec/measure";
 import { DeltaVectorDB as SlimDB, init as slimInit } from "deltavec/slim";
 import {
   broadcast,
@@ -80,6 +81,11 @@ export function use(options: DeltaDBOptions): SearchResult[] {
   });
   unsubscribe();
   const stats: DeltaStats = db.stats();
+  const checkpoint: Date | null | undefined = stats.storage?.lastCheckpoint;
+  const stop: () => void = measure(db, { label: `${checkpoint}` });
+  const detail: MeasureDetail = { method: "search", items: 1 };
+  stop();
+  detail.error?.toString();
   const vector: Float32Array | null = db.getVector(id);
   const all: string[] = [...db.ids(), ...ids, String(stats.size), String(vector?.length)];
   return db.search(new Float32Array(all.length), 10);

@@ -1,9 +1,12 @@
 package dev.deltavec;
 
 import dev.deltavec.jvm.SegmentMemory;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Sizes and counts of a database. Bytes are those of its memory outside the Java heap unless said.
+ * Sizes and counts of a database. Bytes are those of its memory outside the Java heap unless said;
+ * what threads need that search at the same time is not among them. Names and meanings are those of
+ * every face of deltavec.
  *
  * @param size live vectors
  * @param capacity vectors there is room for before more memory is asked for
@@ -21,6 +24,7 @@ import dev.deltavec.jvm.SegmentMemory;
  * @param maxLevel highest layer of the search graph, 0 for one layer
  * @param stride floats that one vector takes in memory: dimensions and padding
  * @param index what the search graph holds
+ * @param storage what is in files; null for a database in memory
  */
 public record DeltaStats(
     int size,
@@ -38,7 +42,8 @@ public record DeltaStats(
     int checkpoints,
     int maxLevel,
     int stride,
-    IndexStats index) {
+    IndexStats index,
+    @Nullable StorageStats storage) {
   /** Reads the output of the core's statistics; see docs/abi.md. */
   static DeltaStats of(Store store) {
     SegmentMemory memory = store.memory();
@@ -59,6 +64,7 @@ public record DeltaStats(
         memory.getInt(record + 92),
         memory.getInt(record + 64),
         memory.getInt(record + 68),
-        IndexStats.of(store));
+        IndexStats.of(store),
+        store.recorder().storage());
   }
 }

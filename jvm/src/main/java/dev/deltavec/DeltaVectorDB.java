@@ -25,6 +25,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.Flow;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -44,10 +45,17 @@ import org.jspecify.annotations.Nullable;
  * <p>Every delta is kept (option {@code history}): a vector can be read as it was at any time, and
  * replicas that exchange their deltas, in whatever order, end in the same state.
  *
- * <p>Any number of threads may use a database; their calls take turns, under one lock that a call
- * without company takes in some 20 ns. Callbacks of {@link #onDelta} run in the thread that applied
- * or merged, which holds the lock meanwhile: they may call the database, but must not wait for
- * another thread that does.
+ * <p>Any number of threads may use a database, and need no locks of their own: many read, or one
+ * writes. Searches run side by side, on as many processors as there are; a search, or all of a
+ * {@link #searchBatch}, sees the database as it is between two changes. Other reads run beside
+ * searches and take turns among themselves. What changes the database waits until those who read
+ * are through; who comes to read meanwhile waits behind it. What one call has changed the next
+ * sees, in whatever thread.
+ *
+ * <p>Three things have the database to themselves, as they call code that may do anything with it:
+ * changes while a callback of {@link #onDelta} runs (in the thread that applied or merged),
+ * subscriptions that begin in the past, and searches whose filter is a {@link FilterFunction}. That
+ * code may call the database, but must not wait for another thread that does.
  *
  * <p>Every method throws a {@link DeltaException} {@code CLOSED} after {@link #close}. After any
  * error the database is as it was before the call, but for {@code STORAGE_FAILED} and {@code
@@ -60,6 +68,8 @@ public final class DeltaVectorDB implements AutoCloseable {
 
   private final Gate gate;
   private final Store store;
+  private final Calls calls = new Calls();
+  private final Readers readers;
   private final Repairs repairs;
   private final Following following;
   private final Changes changes;
@@ -76,7 +86,8 @@ public final class DeltaVectorDB implements AutoCloseable {
     repairs = new Repairs(gate, store, idleRepair);
     following = new Following(gate, store, repairs);
     changes = new Changes(store, following);
-    searches = new Searches(gate, store);
+    readers = new Readers(gate, store);
+    searches = new Searches(gate, store, readers);
     past = new Past(store);
     exchange = new Exchange(store, following);
     transfers = new Transfers(gate, store, following, durable);
@@ -116,7 +127,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public String applyDelta(VectorDelta delta) {
     Objects.requireNonNull(delta, "delta");
-    return change(() -> changes.apply(delta));
+    return calls.tell(DatabaseCall.APPLY, 1, () -> change(() -> changes.apply(delta)));
   }
 
   /**
@@ -130,11 +141,11 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<String> applyDeltas(List<VectorDelta> deltas) {
     VectorDelta[] batch = deltas.toArray(VectorDelta[]::new);
-    return change(() -> changes.apply(batch));
+    return calls.tell(DatabaseCall.APPLY, batch.length, () -> change(() -> changes.apply(batch)));
   }
 
-  /** Reads with the lock. */
-  private <T extends @Nullable Object> T read(Supplier<T> what) {
+  /** Follows with the lock, as nothing may come in between. */
+  private <T> T follow(Supplier<T> what) {
     gate.enter();
     try {
       return what.get();
@@ -193,7 +204,7 @@ public final class DeltaVectorDB implements AutoCloseable {
   public Subscription onDelta(Consumer<? super DeltaEvent> callback, FeedOptions feed) {
     Objects.requireNonNull(callback, "callback");
     Objects.requireNonNull(feed, "feed");
-    return read(() -> following.subscribe(callback, feed));
+    return follow(() -> following.subscribe(callback, feed));
   }
 
   /**
@@ -209,7 +220,22 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public DeltaFeed deltas(FeedOptions feed) {
     Objects.requireNonNull(feed, "feed");
-    return read(() -> following.feed(feed));
+    return follow(() -> following.feed(feed));
+  }
+
+  /**
+   * Publishes deltas with backpressure, for what takes part in reactive streams: each subscriber
+   * gets all deltas from where it begins, one after the other and as many as it asks for, however
+   * slow it is, in a virtual thread of its own. It reads them as {@link #deltas} does; what that
+   * throws, also for where to begin, is given to {@code onError}. The stream completes when the
+   * database is closed and more is asked for.
+   *
+   * @param feed where each subscriber begins, and which deltas
+   * @return the publisher; it costs nothing until somebody subscribes
+   */
+  public Flow.Publisher<DeltaEvent> publisher(FeedOptions feed) {
+    Objects.requireNonNull(feed, "feed");
+    return new DeltaPublisher(() -> deltas(feed));
   }
 
   /**
@@ -217,14 +243,14 @@ public final class DeltaVectorDB implements AutoCloseable {
    * will have. O(1)
    */
   public long position() {
-    return read(() -> following.position());
+    return readers.read(() -> following.position());
   }
 
   // ---------------------------------------------------------------- reading
 
   /** Returns the number of live vectors. O(1) */
   public int size() {
-    return read(() -> store.database().size());
+    return readers.read(() -> store.database().size());
   }
 
   /**
@@ -234,7 +260,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public boolean has(String id) {
-    return read(() -> store.find(id) != 0);
+    return readers.read(() -> store.find(id) != 0);
   }
 
   /**
@@ -245,13 +271,10 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public float @Nullable [] getVector(String id) {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       int address = store.find(id);
       return address == 0 ? null : store.vector(address);
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /**
@@ -264,8 +287,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     DIMENSION_MISMATCH} if the array is of another length
    */
   public boolean getVectorInto(String id, float[] target) {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       int dimensions = options().dimensions();
       if (target.length != dimensions) {
         throw new DeltaException(
@@ -278,9 +300,7 @@ public final class DeltaVectorDB implements AutoCloseable {
       }
       store.memory().getFloats(address, target);
       return true;
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /**
@@ -288,27 +308,24 @@ public final class DeltaVectorDB implements AutoCloseable {
    * memory.
    *
    * <p>The view is valid until a delta is next applied or a link renewed (option {@code
-   * idleRepair}), which may change the values, give their place to another vector, or move the
-   * memory; after the latter two, and after {@link #close}, it shows other values or throws {@link
-   * IllegalStateException}. It never leads outside the memory. Keep the database reachable, and no
-   * other thread applying, while using it.
+   * idleRepair}), or another thread reads and takes memory for that, which may change the values,
+   * give their place to another vector, or move the memory; after the latter two, and after {@link
+   * #close}, it shows other values or throws {@link IllegalStateException}. It never leads outside
+   * the memory. Keep the database reachable, and no other thread applying, while using it.
    *
    * @param id the vector's id
    * @return {@code dimensions} floats, or null if there is no such vector. O(1)
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public @Nullable FloatBuffer getVectorView(String id) {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       int address = store.find(id);
       return address == 0
           ? null
           : options().keepFloats()
               ? store.view(address)
               : FloatBuffer.wrap(store.vector(address)).asReadOnlyBuffer();
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /**
@@ -320,32 +337,27 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id
    */
   public @Nullable String getMetadata(String id) {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       int bytes = store.putId(id);
       return store.database().metadata(store.input(), bytes) ? store.metadata() : null;
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /** Returns the ids of all live vectors, in no particular order. O(size) */
   public List<String> ids() {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       SegmentMemory memory = store.memory();
       List<String> ids = new ArrayList<>(store.database().size());
       for (int slot = 0; slot >= 0; slot = store.database().next()) {
         int n = store.database().ids(slot, IDS_PAGE);
         int record = store.database().output();
-        for (int end = record + n * Database.ID_BYTES; record != end; record += Database.ID_BYTES) {
+        int end = record + n * Database.ID_BYTES;
+        for (; record != end; record += Database.ID_BYTES) {
           ids.add(store.text(memory.getInt(record), memory.getInt(record + 4)));
         }
       }
       return Collections.unmodifiableList(ids);
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /**
@@ -380,12 +392,12 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<SearchResult> search(float[] query, int k, SearchOptions options) {
     Objects.requireNonNull(options, "options");
-    return read(() -> searches.search(query, k, options));
+    return calls.tell(DatabaseCall.SEARCH, 1, () -> searches.search(query, k, options));
   }
 
   /**
    * Searches for several queries, as {@link #search(float[], int, SearchOptions)} does for one. All
-   * queries are checked before the first is searched for. Between them nobody else has a turn.
+   * queries are checked before the first is searched for. Between them nothing changes.
    *
    * @param queries each {@code dimensions} finite values
    * @param k how many to find for each, 1 or more
@@ -396,7 +408,8 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<List<SearchResult>> searchBatch(float[][] queries, int k, SearchOptions options) {
     Objects.requireNonNull(options, "options");
-    return read(() -> searches.searchBatch(queries, k, options));
+    return calls.tell(
+        DatabaseCall.SEARCH, queries.length, () -> searches.searchBatch(queries, k, options));
   }
 
   // ---------------------------------------------------------------- the search graph
@@ -411,7 +424,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @return how many were repaired; 0 are pending. About O(log size) each
    */
   public RepairStats repair() {
-    return repairs.repair();
+    return calls.tell(DatabaseCall.REPAIR, 1, repairs::repair);
   }
 
   /**
@@ -422,7 +435,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} for a negative time
    */
   public RepairStats repair(Duration budget) {
-    return repairs.repair(budget);
+    return calls.tell(DatabaseCall.REPAIR, 1, () -> repairs.repair(budget));
   }
 
   /**
@@ -453,7 +466,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public float @Nullable [] getVectorAt(String id, Instant time) {
     Objects.requireNonNull(time, "time");
-    return read(() -> past.vector(id, time));
+    return readers.read(() -> past.vector(id, time));
   }
 
   /**
@@ -464,7 +477,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public @Nullable String getMetadataAt(String id, Instant time) {
     Objects.requireNonNull(time, "time");
-    return read(() -> past.metadata(id, time));
+    return readers.read(() -> past.metadata(id, time));
   }
 
   /**
@@ -480,7 +493,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public List<SearchResult> searchAt(float[] query, int k, Instant time) {
     Objects.requireNonNull(time, "time");
-    return read(() -> searches.searchAt(query, k, time));
+    return calls.tell(DatabaseCall.SEARCH_AT, 1, () -> searches.searchAt(query, k, time));
   }
 
   /**
@@ -492,7 +505,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     kept, {@code OUT_OF_MEMORY}
    */
   public DeltaChain getDeltaChain(String id) {
-    return read(() -> past.chain(id));
+    return readers.read(() -> past.chain(id));
   }
 
   /**
@@ -507,7 +520,8 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     others as {@link #applyDelta}
    */
   public List<String> rollbackTo(String id, String deltaId) {
-    return change(() -> changes.rollBackTo(id, deltaId));
+    return calls.tell(
+        DatabaseCall.ROLLBACK, 1, () -> change(() -> changes.rollBackTo(id, deltaId)));
   }
 
   /**
@@ -522,7 +536,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public CompactionStats compact(CompactOptions what) {
     Past.check(what);
-    return change(() -> past.compact(what));
+    return calls.tell(DatabaseCall.COMPACT, 1, () -> change(() -> past.compact(what)));
   }
 
   // ---------------------------------------------------------------- other replicas
@@ -542,7 +556,8 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public MergeResult merge(byte[] stream) {
     Objects.requireNonNull(stream, "stream");
-    return change(() -> exchange.merge(stream));
+    return calls.tell(
+        DatabaseCall.MERGE, stream.length, () -> change(() -> exchange.merge(stream)));
   }
 
   /**
@@ -552,7 +567,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code INVALID_ARGUMENT} if no history is kept
    */
   public byte[] cursor() {
-    return read(() -> exchange.cursor());
+    return readers.read(() -> exchange.cursor());
   }
 
   /**
@@ -569,7 +584,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     kept, {@code OUT_OF_MEMORY}
    */
   public byte[] deltasSince(byte @Nullable [] cursor) {
-    return read(() -> exchange.deltasSince(cursor));
+    return readers.read(() -> exchange.deltasSince(cursor));
   }
 
   // ---------------------------------------------------------------- as a whole
@@ -583,7 +598,8 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException {@code OUT_OF_MEMORY}, where {@link #exportTo} may do
    */
   public byte[] export(ExportOptions options) {
-    return transfers.export(Objects.requireNonNull(options, "options"));
+    Objects.requireNonNull(options, "options");
+    return calls.tell(DatabaseCall.EXPORT, 1, () -> transfers.export(options));
   }
 
   /**
@@ -597,7 +613,13 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public void exportTo(OutputStream out, ExportOptions options) throws IOException {
     Objects.requireNonNull(out, "out");
-    transfers.exportTo(out, Objects.requireNonNull(options, "options"));
+    Objects.requireNonNull(options, "options");
+    calls.tellOf(
+        DatabaseCall.EXPORT,
+        () -> {
+          transfers.exportTo(out, options);
+          return true;
+        });
   }
 
   /**
@@ -617,7 +639,8 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     {@code QUOTA_EXCEEDED}. The database is then as it was
    */
   public ImportResult importFrom(byte[] data) {
-    return transfers.importFrom(Objects.requireNonNull(data, "data"));
+    Objects.requireNonNull(data, "data");
+    return calls.tell(DatabaseCall.IMPORT, 1, () -> transfers.importFrom(data));
   }
 
   /**
@@ -629,20 +652,32 @@ public final class DeltaVectorDB implements AutoCloseable {
    * @throws DeltaException as {@link #importFrom(byte[])}
    */
   public ImportResult importFrom(InputStream in) throws IOException {
-    return transfers.importFrom(Objects.requireNonNull(in, "in"));
+    Objects.requireNonNull(in, "in");
+    return calls.tellOf(DatabaseCall.IMPORT, () -> transfers.importFrom(in));
   }
 
   // ---------------------------------------------------------------- all in all
 
+  /**
+   * Tells of calls that search, change or move the database, once they have ended: for metrics. Who
+   * is told runs in the thread that called, without any lock of the database unless the call was
+   * made by a callback; what it throws is logged. As long as nobody is told, calls are not timed.
+   *
+   * @param callback called with each call
+   * @return what ends the subscription
+   * @throws DeltaException {@code CLOSED}
+   */
+  public Subscription onCall(Consumer<? super CallEvent> callback) {
+    Objects.requireNonNull(callback, "callback");
+    return follow(() -> calls.subscribe(callback));
+  }
+
   /** Returns sizes and counts. O(size) */
   public DeltaStats stats() {
-    gate.enter();
-    try {
+    return readers.read(() -> {
       store.database().stats();
       return DeltaStats.of(store);
-    } finally {
-      gate.unlock();
-    }
+    });
   }
 
   /**
@@ -651,7 +686,7 @@ public final class DeltaVectorDB implements AutoCloseable {
    * about. O(size)
    */
   public String stateDigest() {
-    return read(() -> HexFormat.of().toHexDigits(store.database().digest()));
+    return readers.read(() -> HexFormat.of().toHexDigits(store.database().digest()));
   }
 
   /**
@@ -676,11 +711,17 @@ public final class DeltaVectorDB implements AutoCloseable {
    *     the log is whole nevertheless. O(size), less if little has changed since the last
    */
   public void checkpoint() {
-    if (durable == null) {
-      flush();
-    } else {
-      durable.checkpoint();
-    }
+    calls.tell(
+        DatabaseCall.CHECKPOINT,
+        1,
+        () -> {
+          if (durable == null) {
+            flush();
+          } else {
+            durable.checkpoint();
+          }
+          return true;
+        });
   }
 
   /** Returns what was found as the database was opened, or null for one in memory. */
@@ -715,7 +756,7 @@ public final class DeltaVectorDB implements AutoCloseable {
     }
   }
 
-  /** What {@link #onDelta} returns: ends the subscription when it is closed. */
+  /** What {@link #onDelta} and {@link #onCall} return: ends the subscription when it is closed. */
   @FunctionalInterface
   public interface Subscription extends AutoCloseable {
     /** Ends the subscription. Doing so again does nothing. */

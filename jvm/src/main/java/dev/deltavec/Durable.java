@@ -12,6 +12,7 @@ import dev.deltavec.storage.StorageDirectory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,11 @@ final class Durable implements Recorder {
 
   private long dueBytes;
 
+  /** Bytes of the log that the newest snapshot has, and when that was written. */
+  private long keptBytes;
+
+  private @Nullable Instant lastCheckpoint;
+
   /** Whether a snapshot is being written, and whether one waits for its turn. */
   private boolean writing;
 
@@ -54,6 +60,7 @@ final class Durable implements Recorder {
     files = found.files();
     report = found.report();
     bytesBefore = -found.logBytes();
+    keptBytes = bytesBefore;
     plan();
   }
 
@@ -161,6 +168,12 @@ final class Durable implements Recorder {
     log.settle(record);
   }
 
+  @Override
+  public StorageStats storage() {
+    return new StorageStats(
+        log.bytes() - keptBytes, files.bytes(), log.pendingBytes(), lastCheckpoint);
+  }
+
   /** Returns once all changes so far are on disk; needs no lock. */
   void flush() {
     log.flush();
@@ -190,6 +203,8 @@ final class Durable implements Recorder {
     try (Arena arena = Arena.ofConfined()) {
       List<MemorySegment> pieces;
       SnapshotFiles.Next next;
+      long kept;
+      boolean written = false;
       gate.enter();
       try {
         next = beginSnapshot(log.last());
@@ -197,6 +212,7 @@ final class Durable implements Recorder {
           return;
         }
         pieces = rotate(next, arena);
+        kept = bytesBefore;
         writing = true;
       } finally {
         planned = false;
@@ -205,16 +221,29 @@ final class Durable implements Recorder {
       try {
         log.flush();
         files.write(next, pieces);
+        written = true;
       } finally {
         gate.lock();
         try {
           writing = false;
           plan();
           gate.wake();
+          if (written) {
+            noteCheckpoint(kept);
+          }
         } finally {
           gate.unlock();
         }
       }
+    }
+  }
+
+  private void noteCheckpoint(long bytes) {
+    keptBytes = bytes;
+    try {
+      lastCheckpoint = Instant.ofEpochMilli(store.now());
+    } catch (RuntimeException e) {
+      // The clock is the caller's, and may throw; the snapshot is there all the same.
     }
   }
 
@@ -278,6 +307,7 @@ final class Durable implements Recorder {
       }
     }
     bytesBefore = log.bytes();
+    noteCheckpoint(bytesBefore);
     plan();
   }
 

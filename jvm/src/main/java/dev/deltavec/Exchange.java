@@ -52,13 +52,13 @@ final class Exchange {
 
   byte[] cursor() {
     store.database().cursor();
-    return store.output();
+    return store.outputBytes();
   }
 
   byte[] deltasSince(byte @Nullable [] cursor) {
     byte[] seen = cursor == null ? new byte[0] : cursor;
     store.putBytes(seen);
     store.database().since(store.input(), seen.length);
-    return store.output();
+    return store.outputBytes();
   }
 }

@@ -55,8 +55,8 @@ final class FunctionSearch {
     long ask = Math.max((long) FIRST * k, efSearch);
     while (passing == null && ask <= store.database().size() / MOST) {
       int asked = (int) ask;
-      store.putQuery(query, 0);
-      List<SearchResult> near = searches.find(asked, 2 * asked + efSearch, mode, 0);
+      int at = Searches.put(store, query, 0);
+      List<SearchResult> near = searches.find(store, at, asked, 2 * asked + efSearch, mode, 0);
       List<SearchResult> hits = accepted(near, k);
       if (hits.size() == k) {
         return hits;
@@ -124,12 +124,12 @@ final class FunctionSearch {
     if (slots.length == 0) {
       return List.of();
     }
-    int at = store.putQuery(query, 4L * slots.length);
+    int at = Searches.put(store, query, 4L * slots.length);
     for (int i = 0, address = at + 4 * query.length; i < slots.length; i++, address += 4) {
       store.memory().putInt(address, slots[i]);
     }
     List<SearchResult> hits =
-        searches.find(k, efSearch, mode | Database.FILTER_SLOTS, 4 * slots.length);
+        searches.find(store, at, k, efSearch, mode | Database.FILTER_SLOTS, 4 * slots.length);
     // A slot may have gone to another vector that the function has brought.
     return hits.stream().filter(hit -> decided.getOrDefault(hit.id(), false)).toList();
   }

@@ -2,12 +2,17 @@ package dev.deltavec;
 
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 
-/** The lock of a database. Knows whether the database is closed, and who waits for deltas. */
+/**
+ * The lock of a database: one thread has it, or any number of threads that only read {@link #share}
+ * it. Knows whether the database is closed, and who waits for deltas.
+ */
 final class Gate {
-  private final ReentrantLock lock = new ReentrantLock();
+  private final ReentrantReadWriteLock both = new ReentrantReadWriteLock();
+  private final ReentrantReadWriteLock.WriteLock lock = both.writeLock();
 
   /** Signalled when deltas have come in, and when a feed or the database is closed. */
   private final Condition news = lock.newCondition();
@@ -36,13 +41,46 @@ final class Gate {
     lock.lock();
   }
 
-  /** Takes the lock, also of a closed database, unless another thread holds it. */
-  boolean tryLock() {
-    return lock.tryLock();
+  /**
+   * Takes the lock, also of a closed database, unless others have it for longer.
+   *
+   * @param nanos how long to wait; those who come to share it meanwhile wait, too
+   */
+  boolean tryLock(long nanos) {
+    try {
+      return lock.tryLock(nanos, TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
   }
 
   void unlock() {
     lock.unlock();
+  }
+
+  /**
+   * Shares the lock with others who only read. Nothing of what is done with it may ask for the
+   * whole lock.
+   *
+   * @throws DeltaException {@code CLOSED}, without the lock
+   */
+  void share() {
+    both.readLock().lock();
+    if (closed) {
+      both.readLock().unlock();
+      throw closedError();
+    }
+  }
+
+  /** Ends what {@link #share} began. */
+  void unshare() {
+    both.readLock().unlock();
+  }
+
+  /** Returns whether this thread has the whole lock. */
+  boolean isMine() {
+    return lock.isHeldByCurrentThread();
   }
 
   // What follows is called with the lock.

@@ -1,5 +1,7 @@
 package dev.deltavec;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Is told of every call that has changed the database: with the lock of the gate, before anybody
  * else hears of it.
@@ -46,4 +48,9 @@ interface Recorder {
    * @throws dev.deltavec.core.DeltaException {@code STORAGE_FAILED}, {@code QUOTA_EXCEEDED}
    */
   default void settle(long record) {}
+
+  /** Returns what is in files; null if nothing is. With a share of the gate's lock at least. */
+  default @Nullable StorageStats storage() {
+    return null;
+  }
 }

@@ -14,8 +14,11 @@ import java.util.concurrent.TimeUnit;
 final class Repairs {
   private static final System.Logger LOGGER = System.getLogger("dev.deltavec");
 
-  /** How long nobody must have written, and how long to wait for a lock that is held. */
+  /** How long nobody must have written, and when to come again where the lock was not to be had. */
   private static final long QUIET_NANOS = 5_000_000;
+
+  /** How long to wait for those who search; between threads that always do, no moment is free. */
+  private static final long WAIT_NANOS = 1_000_000;
 
   /** How long the lock is held; over that only if renewing the links of one vector takes longer. */
   private static final long SLICE_NANOS = 500_000;
@@ -107,7 +110,7 @@ final class Repairs {
 
   /** Repairs for a moment if nobody is busy. Returns when to come again, or -1 for not at all. */
   private long visit() {
-    if (!gate.tryLock()) {
+    if (!gate.tryLock(WAIT_NANOS)) {
       return QUIET_NANOS;
     }
     long again = -1;

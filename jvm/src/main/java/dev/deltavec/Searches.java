@@ -5,13 +5,15 @@ import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
+import dev.deltavec.jvm.SegmentMemory;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.Function;
 
-/** Searches. All is called with the lock of the gate. */
+/** Searches. Takes the lock by itself: a share of it, unless a function is to be called. */
 final class Searches {
   // Output records; see docs/abi.md.
   private static final int HIT_BYTES = 16;
@@ -22,37 +24,48 @@ final class Searches {
 
   private final Gate gate;
   private final Store store;
+  private final Readers readers;
   private final int dimensions;
 
-  Searches(Gate gate, Store store) {
+  Searches(Gate gate, Store store, Readers readers) {
     this.gate = gate;
     this.store = store;
+    this.readers = readers;
     dimensions = store.options().dimensions();
   }
 
   List<SearchResult> search(float[] query, int k, SearchOptions options) {
-    requireLength(query, -1);
-    return search(options).run(query, k);
+    return run(
+        options,
+        search -> {
+          requireLength(query, -1);
+          return search.run(query, k);
+        });
   }
 
   List<List<SearchResult>> searchBatch(float[][] queries, int k, SearchOptions options) {
-    requireK(k);
-    for (int i = 0; i < queries.length; i++) {
-      requireLength(queries[i], i);
-      requireFinite(queries[i], i);
-    }
-    Search search = search(options);
-    List<List<SearchResult>> results = new ArrayList<>(queries.length);
-    for (float[] query : queries) {
-      results.add(search.run(query, k));
-    }
-    return Collections.unmodifiableList(results);
+    return run(
+        options,
+        search -> {
+          requireK(k);
+          for (int i = 0; i < queries.length; i++) {
+            requireLength(queries[i], i);
+            requireFinite(queries[i], i);
+          }
+          List<List<SearchResult>> results = new ArrayList<>(queries.length);
+          for (float[] query : queries) {
+            results.add(search.run(query, k));
+          }
+          return Collections.unmodifiableList(results);
+        });
   }
 
   List<SearchResult> searchAt(float[] query, int k, Instant time) {
-    requireLength(query, -1);
-    int at = store.putQuery(query, 0);
-    return hits(store.database().searchAt(at, query.length, k, Past.millis(time)));
+    return readers.read(() -> {
+      requireLength(query, -1);
+      int at = put(store, query, 0);
+      return hits(store, store.database().searchAt(at, query.length, k, Past.millis(time)));
+    });
   }
 
   /** What the queries of one call have in common. */
@@ -60,70 +73,82 @@ final class Searches {
     List<SearchResult> run(float[] query, int k);
   }
 
-  private Search search(SearchOptions options) {
+  private <T> T run(SearchOptions options, Function<Search, T> call) {
+    if (!(options.filter() instanceof FilterFunction function)) {
+      MetadataFilter filter = (MetadataFilter) options.filter();
+      byte[] json = filter == null ? NO_FILTER : FilterJson.write(filter);
+      return readers.search(
+          seeker -> call.apply(filtered(seeker, json, efSearch(options), mode(options))));
+    }
+    // The function may do anything with the database, so nobody else has it meanwhile.
+    gate.enter();
+    try {
+      FunctionSearch search = new FunctionSearch(gate, store, this, function);
+      int efSearch = efSearch(options);
+      int mode = mode(options);
+      return call.apply((query, k) -> {
+        requireK(k);
+        requireFinite(query, -1); // before the function is called
+        return search.search(query, k, efSearch, mode);
+      });
+    } finally {
+      gate.unlock();
+    }
+  }
+
+  private int efSearch(SearchOptions options) {
     Integer wished = options.efSearch();
     if (wished != null && (wished < 1 || wished > DatabaseOptions.MAX_EF)) {
       throw new DeltaException(
           ErrorCode.INVALID_ARGUMENT,
           "efSearch must be from 1 to " + DatabaseOptions.MAX_EF + ", not " + wished);
     }
-    int efSearch = wished == null ? store.options().hnswEfSearch() : wished;
+    return wished == null ? store.options().hnswEfSearch() : wished;
+  }
+
+  private static int mode(SearchOptions options) {
     Metric metric = options.metric();
-    int mode =
-        (options.exact() ? Database.EXACT : 0)
-            | (metric == null ? 0 : metric.ordinal() + 1 << Database.METRIC_SHIFT);
-    return switch (options.filter()) {
-      case null -> filtered(NO_FILTER, efSearch, mode);
-      case MetadataFilter filter -> filtered(FilterJson.write(filter), efSearch, mode);
-      case FilterFunction filter -> {
-        FunctionSearch search = new FunctionSearch(gate, store, this, filter);
-        yield (query, k) -> {
-          requireK(k);
-          requireFinite(query, -1); // before the function is called
-          return search.search(query, k, efSearch, mode);
-        };
-      }
+    return (options.exact() ? Database.EXACT : 0)
+        | (metric == null ? 0 : metric.ordinal() + 1 << Database.METRIC_SHIFT);
+  }
+
+  private Search filtered(Seeker seeker, byte[] json, int efSearch, int mode) {
+    return (query, k) -> {
+      int at = put(seeker, query, json.length);
+      seeker.memory().putBytes(at + query.length * 4, json);
+      return find(seeker, at, k, efSearch, mode, json.length);
     };
   }
 
-  private Search filtered(byte[] json, int efSearch, int mode) {
-    return (query, k) -> {
-      int at = store.putQuery(query, json.length);
-      store.memory().putBytes(at + query.length * 4, json);
-      return find(k, efSearch, mode, json.length);
-    };
+  /** Puts a query, with room for so many bytes behind it, and returns its address. */
+  static int put(Seeker seeker, float[] query, long more) {
+    int at = seeker.reserve(4L * query.length + more);
+    seeker.memory().putFloats(at, query);
+    return at;
   }
 
   /**
    * Searches for the query that was put last.
    *
+   * @param query its address
    * @param efSearch candidates kept; what is over the most counts as the most
    * @param mode of the core's search
    * @param filterBytes length of the filter, which lies behind the query; 0 for none
    */
-  List<SearchResult> find(int k, int efSearch, int mode, int filterBytes) {
-    int query = store.input();
-    return hits(
-        store
-            .database()
-            .search(
-                query,
-                dimensions,
-                k,
-                Math.min(efSearch, DatabaseOptions.MAX_EF),
-                mode,
-                query + dimensions * 4,
-                filterBytes));
+  List<SearchResult> find(
+      Seeker seeker, int query, int k, int efSearch, int mode, int filterBytes) {
+    int ef = Math.min(efSearch, DatabaseOptions.MAX_EF);
+    int n = seeker.search(query, k, ef, mode, query + dimensions * 4, filterBytes);
+    return hits(seeker, n);
   }
 
-  private List<SearchResult> hits(int n) {
+  private static List<SearchResult> hits(Seeker seeker, int n) {
+    SegmentMemory memory = seeker.memory();
     SearchResult[] hits = new SearchResult[n];
-    int record = store.database().output();
+    int record = seeker.output();
     for (int i = 0; i < n; i++, record += HIT_BYTES) {
-      String id =
-          store.text(
-              store.memory().getInt(record + HIT_ID), store.memory().getInt(record + HIT_ID_BYTES));
-      hits[i] = new SearchResult(id, store.memory().getFloat(record));
+      String id = seeker.text(memory.getInt(record + HIT_ID), memory.getInt(record + HIT_ID_BYTES));
+      hits[i] = new SearchResult(id, memory.getFloat(record));
     }
     return Collections.unmodifiableList(Arrays.asList(hits));
   }

@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Only this knows the database for longer than a call, so another one can be put in its place.
  */
-final class Store {
+final class Store implements Seeker {
   // Output of the core's statistics; see docs/abi.md.
   private static final int APPLIED = 56;
 
@@ -32,6 +33,7 @@ final class Store {
   private final InstantSource clock;
   private Core core;
   private Recorder recorder = Recorder.NONE;
+  private BooleanSupplier mayGrow = () -> true;
   private byte[] text = new byte[64];
 
   /** A database, and what belongs to its memory. */
@@ -98,9 +100,16 @@ final class Store {
    */
   void become(SegmentMemory memory, Database database) {
     Core next = new Core(memory, database);
+    memory.growsIf(mayGrow);
     Core old = core;
     core = next;
     old.close();
+  }
+
+  /** Sets who says whether the memory may move, in the thread that asks for more of it. */
+  void growsIf(BooleanSupplier condition) {
+    mayGrow = condition;
+    core.memory.growsIf(condition);
   }
 
   /** Returns a number for a replica that nobody else has. */
@@ -112,7 +121,8 @@ final class Store {
     return core.options;
   }
 
-  SegmentMemory memory() {
+  @Override
+  public SegmentMemory memory() {
     return core.memory;
   }
 
@@ -209,8 +219,8 @@ final class Store {
 
   // ---------------------------------------------------------------- arguments
 
-  /** Makes room for an argument and returns its address. */
-  int reserve(long bytes) {
+  @Override
+  public int reserve(long bytes) {
     if (bytes > 1 << 30) {
       throw new DeltaException(
           ErrorCode.OUT_OF_MEMORY, "no memory for a call with " + bytes + " bytes of input");
@@ -234,11 +244,15 @@ final class Store {
     return core.writer.writeId(reserve(3L * Math.min(id.length(), Frame.MAX_ID_BYTES)), id);
   }
 
-  /** Puts a query, with room for so many bytes behind it, and returns its address. */
-  int putQuery(float[] query, long more) {
-    int at = reserve(4L * query.length + more);
-    core.memory.putFloats(at, query);
-    return at;
+  @Override
+  public int search(int query, int k, int efSearch, int mode, int filter, int filterBytes) {
+    int floats = core.options.dimensions();
+    return core.database.search(query, floats, k, efSearch, mode, filter, filterBytes);
+  }
+
+  @Override
+  public int output() {
+    return core.database.output();
   }
 
   /** Puts bytes. */
@@ -272,7 +286,7 @@ final class Store {
   }
 
   /** Returns a copy of the last call's output. */
-  byte[] output() {
+  byte[] outputBytes() {
     return bytes(core.database.output(), core.database.outputBytes());
   }
 
@@ -296,7 +310,8 @@ final class Store {
     return copy;
   }
 
-  String text(int address, int bytes) {
+  @Override
+  public String text(int address, int bytes) {
     if (text.length < bytes) {
       text = new byte[Math.max(bytes, text.length * 2)];
     }

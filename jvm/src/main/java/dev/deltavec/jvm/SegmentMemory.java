@@ -8,6 +8,7 @@ import java.lang.ref.Cleaner;
 import java.nio.ByteOrder;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * object any more.
  *
  * <p>Accesses outside of granted memory throw {@link IndexOutOfBoundsException}, those after {@link
- * #close} {@link IllegalStateException}. Any thread may use it, but no two at a time.
+ * #close} {@link IllegalStateException}. Any thread may use it. Several may at a time if none
+ * writes what another reads, and if the memory does not move meanwhile: see {@link #growsIf}.
  */
 public final class SegmentMemory implements Memory, AutoCloseable {
   /** The most that one memory can hold: all of its addresses. */
@@ -78,6 +80,8 @@ public final class SegmentMemory implements Memory, AutoCloseable {
 
   /** The bank that grows; those before it only take what fits. */
   private int growing;
+
+  private BooleanSupplier mayGrow = () -> true;
 
   private final long limit;
   private final int firstBank;
@@ -152,10 +156,20 @@ public final class SegmentMemory implements Memory, AutoCloseable {
     }
   }
 
+  /**
+   * Sets who says whether the memory may grow, and be moved by that. Where it may not, {@link
+   * #allocate} gives what there is room for, or 0.
+   *
+   * @param condition asked in the thread that allocates
+   */
+  public void growsIf(BooleanSupplier condition) {
+    mayGrow = condition;
+  }
+
   // ---------------------------------------------------------------- regions
 
   @Override
-  public int allocate(int bytes) {
+  public synchronized int allocate(int bytes) {
     long size = Integer.toUnsignedLong(bytes);
     if (size == 0 || (size & (REGION_UNIT - 1)) != 0) {
       throw new IllegalArgumentException("a region of " + size + " bytes");
@@ -205,7 +219,7 @@ public final class SegmentMemory implements Memory, AutoCloseable {
   }
 
   @Override
-  public void release(int address, int bytes) {
+  public synchronized void release(int address, int bytes) {
     long start = Integer.toUnsignedLong(address);
     long end = start + Integer.toUnsignedLong(bytes);
     Map.Entry<Long, Long> before = holes.lowerEntry(start);
@@ -239,6 +253,9 @@ public final class SegmentMemory implements Memory, AutoCloseable {
     long size = banks[bank].byteSize();
     if (end <= size) {
       return true;
+    }
+    if (!mayGrow.getAsBoolean()) {
+      return false;
     }
     long most = Math.min(bankBytes, limit - (physicalBytes() - size));
     long wished = Math.max(size + Math.max(size >>> 3, FIRST_BYTES), end);

@@ -46,6 +46,10 @@ public final class LogWriter {
 
   private byte[] buffer = new byte[1 << 12];
   private int buffered;
+
+  /** Bytes that were taken out of the buffer and are being written. */
+  private int underway;
+
   private byte[] spare = new byte[1 << 12];
 
   private long last;
@@ -128,6 +132,16 @@ public final class LogWriter {
     lock.lock();
     try {
       return written;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Returns the bytes of records that are not known to be on disk. */
+  public long pendingBytes() {
+    lock.lock();
+    try {
+      return (long) buffered + underway;
     } finally {
       lock.unlock();
     }
@@ -271,6 +285,7 @@ public final class LogWriter {
     long at = offset;
     buffer = spare;
     buffered = 0;
+    underway = count;
     offset = at + count;
     flushing = true;
     DeltaException error = null;
@@ -283,6 +298,7 @@ public final class LogWriter {
       flushing = false;
       spare = bytes.length > MOST_BYTES ? new byte[1 << 12] : bytes;
       if (error == null) {
+        underway = 0;
         durable = to;
       } else {
         failure = error;

@@ -19,8 +19,9 @@ public final class SnapshotFiles {
   private @Nullable Long newest;
 
   private long begun;
-  private long baseBytes;
-  private long incrementBytes;
+  // Volatile, as who asks for bytes() need not be the one who writes.
+  private volatile long baseBytes;
+  private volatile long incrementBytes;
 
   /** Whether the database knows what has changed since the newest file. */
   private boolean marked;
@@ -59,6 +60,11 @@ public final class SnapshotFiles {
   /** Returns the bytes of the base, 0 without one. */
   public long baseBytes() {
     return baseBytes;
+  }
+
+  /** Returns the bytes of the base and what builds on it; any thread may ask. */
+  public long bytes() {
+    return baseBytes + incrementBytes;
   }
 
   /**
