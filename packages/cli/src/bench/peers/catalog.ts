@@ -313,7 +313,7 @@ export const CONTESTANTS: readonly Contestant[] = [
     name: "hnswlib-core",
     group: "jvm",
     title: "hnswlib-core",
-    package: "com.github.jelmerk:hnswlib-core",
+    package: "com.github.jelmerk:hnswlib-core-jdk17",
     features: {
       ...NOTHING,
       index: "HNSW",
@@ -323,6 +323,7 @@ export const CONTESTANTS: readonly Contestant[] = [
       persistence: "serialised objects",
       parallel: "threads",
     },
+    note: "The last version that has distances by the Vector API.",
   },
 ];
 

@@ -52,7 +52,7 @@ export async function measurePeer(
       await work();
       return true;
     } catch (error) {
-      result.failures[what] = messageOf(error);
+      result.failures[what] = said(error);
       return false;
     }
   };
@@ -80,6 +80,15 @@ export async function measurePeer(
     await step("import", () => run.import(exported));
   }
   return result;
+}
+
+/** The message of whatever a database throws. */
+function said(error: unknown): string {
+  if (typeof error === "object" && error !== null && !(error instanceof Error)) {
+    const text = JSON.stringify(error);
+    return text === "{}" ? String(error) : text;
+  }
+  return messageOf(error);
 }
 
 /** The steps of one database. */

@@ -38,9 +38,7 @@ declare module "edgevec" {
     save(name: string): Promise<void>;
     serializedSize(): number;
     insert(vector: Float32Array): number;
-    insertWithBq(vector: Float32Array): number;
     enableBQ(): void;
-    hasBQ(): boolean;
     softDelete(id: number): boolean;
     search(query: Float32Array, k: number): { id: number }[];
     searchBQRescored(query: Float32Array, k: number, factor: number): { id: number }[];
@@ -178,7 +176,7 @@ declare module "sqlite-vec-wasm-demo" {
     };
     readonly wasm: { allocFromTypedArray(bytes: Uint8Array): number };
   }
-  export default function sqlite3InitModule(): Promise<Sqlite3>;
+  export default function sqlite3InitModule(options: { setStatus(): void }): Promise<Sqlite3>;
 }
 
 declare module "hnswlib-node" {

@@ -2,7 +2,7 @@ import { colors, heading, WIDTH, whole } from "../../terminal.ts";
 import type { Bar } from "../bars.ts";
 import { barLines, table, time } from "../report.ts";
 import { CONTESTANTS, type Contestant, OWN, SCAN } from "./catalog.ts";
-import { GROUPS, type Group, type Wrong } from "./protocol.ts";
+import { GROUPS, type Group, type PeerResult, type Wrong } from "./protocol.ts";
 import { indexed, type Measured, median, PEER_BARS, type PeerRuns, reaches } from "./results.ts";
 import type { PeersReport } from "./run.ts";
 
@@ -143,41 +143,29 @@ function groupLines(report: PeersReport, group: Group): string[] {
   if (lines.length === 0) {
     return [];
   }
-  const head = ["", "build", "search", "recall", "update", "delete", "export", "import"];
-  const first = 21;
-  const each = Math.floor((WIDTH - first - head.length - 1) / (head.length - 1));
-  const out = table(
-    head.map((name) => colors.bold(name)),
-    [first, ...head.slice(1).map(() => each)],
-    1,
-  );
   const ms = (value: number | undefined): string =>
     value === undefined ? "-" : time(1000 * value);
   const us = (value: number | undefined): string => (value === undefined ? "-" : time(value));
+  const of = (line: Line, pick: (result: PeerResult) => number | undefined): number | undefined =>
+    middle(line, ({ result }) => pick(result));
+  const times = grid(["build", "search", "recall", "update", "delete"], 9);
+  const sizes = grid(["export", "import", "exported", "memory", "loaded", "load"], 8);
   for (const line of lines) {
-    const of = (pick: (result: Measured["result"]) => number | undefined): number | undefined =>
-      middle(line, ({ result }) => pick(result));
-    out.push([
-      line.contestant.title,
-      ms(of((result) => result.build_ms)),
-      us(of((result) => result.search?.mean_us)),
+    const { title } = line.contestant;
+    times.push([
+      title,
+      ms(of(line, ({ build_ms }) => build_ms)),
+      us(of(line, ({ search }) => search?.mean_us)),
       middle(line, recall)?.toFixed(3) ?? "-",
-      us(of((result) => result.update?.mean_us)),
-      us(of((result) => result.delete?.mean_us)),
-      ms(of((result) => result.export_ms)),
-      ms(of((result) => result.import_ms)),
+      us(of(line, ({ update }) => update?.mean_us)),
+      us(of(line, (result) => result.delete?.mean_us)),
     ]);
-  }
-  const sizes = table(
-    ["", "memory", "exported", "loaded gzip", "load"].map((name) => colors.bold(name)),
-    [first, 13, 13, 13, 13],
-    1,
-  );
-  for (const line of lines) {
     sizes.push([
-      line.contestant.title,
-      megabytes(middle(line, ({ result }) => result.memory_bytes)),
-      megabytes(middle(line, ({ result }) => result.export_bytes)),
+      title,
+      ms(of(line, ({ export_ms }) => export_ms)),
+      ms(of(line, ({ import_ms }) => import_ms)),
+      megabytes(of(line, ({ export_bytes }) => export_bytes)),
+      megabytes(of(line, ({ memory_bytes }) => memory_bytes)),
       kilobytes(middle(line, ({ bundle_bytes }) => bundle_bytes)),
       line.peer === undefined
         ? ""
@@ -189,15 +177,33 @@ function groupLines(report: PeersReport, group: Group): string[] {
     const said = [...remarks(line, report), ...wrongWords(wrong), ...failures];
     return said.map((what) => colors.dim(`  ${line.contestant.title}: ${what}`));
   });
-  return ["", heading(GROUP_TITLES[group]), out.toString(), sizes.toString(), ...notes];
+  return [
+    "",
+    heading(`${GROUP_TITLES[group]}: us unless said; searches at equal recall`),
+    times.toString(),
+    "",
+    heading("Export and import; sizes, in MB; what a page loads, gzip, in kB; load of the machine"),
+    sizes.toString(),
+    ...notes,
+  ];
+}
+
+/** A table with the databases in its first column. */
+function grid(head: readonly string[], width: number): ReturnType<typeof table> {
+  const first = WIDTH - head.length * (width + 1) - 2;
+  return table(
+    ["", ...head.map((name) => colors.bold(name))],
+    [first, ...head.map(() => width)],
+    1,
+  );
 }
 
 /** Bytes in megabytes. */
 export function megabytes(bytes: number | undefined): string {
-  return bytes === undefined ? "-" : `${(bytes / 1e6).toFixed(1)} MB`;
+  return bytes === undefined ? "-" : (bytes / 1e6).toFixed(1);
 }
 
 /** Bytes in kilobytes. */
 export function kilobytes(bytes: number | undefined): string {
-  return bytes === undefined ? "-" : `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes === undefined ? "-" : (bytes / 1e3).toFixed(1);
 }

@@ -1,4 +1,4 @@
-import { SCAN } from "./catalog.ts";
+import { CONTESTANTS, SCAN } from "./catalog.ts";
 import { GROUPS, type Group, type PeerResult, RECALL } from "./protocol.ts";
 
 /** A run of a database, and what else is known of it. */
@@ -93,8 +93,14 @@ export function reaches({ pairs }: PeerRuns): boolean {
   return pairs.every(({ peer }) => (peer.result.recall ?? 0) >= RECALL);
 }
 
-/** Whether a peer searches faster than its group's plain scan: else its index is none. True where no scan was measured. */
+/** Whether a peer has an index that searches faster than its group's plain scan, where that was measured. */
 export function indexed(peer: PeerRuns, all: readonly PeerRuns[]): boolean {
+  const { features } = CONTESTANTS.find(
+    ({ name, group }) => name === peer.name && group === peer.group,
+  )!;
+  if (features.index === "none") {
+    return false;
+  }
   const scan = all.find(({ name, group }) => name === SCAN && group === peer.group);
   const [own, plain] = [theirs(peer, "search"), scan && theirs(scan, "search")];
   return own !== undefined && (plain === undefined || own < plain);
@@ -130,7 +136,7 @@ export interface BarFigure {
 }
 
 /**
- * The figure of a bar: the least ratio to a peer of the group. Searches count at equal recall.
+ * The figure of a bar: the least ratio to a peer of the group. Only those count that reach the recall asked of all.
  *
  * @param all - the runs of all peers
  * @param scanning - whether peers count, too, whose searches are no faster than a plain scan
@@ -145,7 +151,7 @@ export function barFigure(
     if (peer.group !== group || peer.name === SCAN || !(scanning || indexed(peer, all))) {
       continue;
     }
-    const value = of === "search" && !reaches(peer) ? undefined : ratio(peer, of);
+    const value = of === "bundle" || reaches(peer) ? ratio(peer, of) : undefined;
     if (value !== undefined && (best === undefined || value < best.value)) {
       best = { value, against: peer.name };
     }

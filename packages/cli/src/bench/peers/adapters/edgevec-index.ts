@@ -10,8 +10,6 @@ export function edgevec(bits: boolean): Peer<Float32Array, Float32Array, Found, 
   let index: EdgeVec;
   let ids = new Ids();
   let dimensions = 0;
-  const insert = (vector: Float32Array): number =>
-    bits ? index.insertWithBq(vector) : index.insert(vector);
   return {
     settings: `L2, M=${GRAPH.m}, M0=${2 * GRAPH.m}, efConstruction=${GRAPH.efConstruction}${bits ? ", binary codes rescored" : ""}`,
     effort: bits
@@ -34,22 +32,22 @@ export function edgevec(bits: boolean): Peer<Float32Array, Float32Array, Found, 
         config.ef_search = effort;
       }
       index = new EdgeVec(config);
-      if (bits && !index.hasBQ()) {
-        index.enableBQ();
-      }
       ids = new Ids();
     },
     build(values) {
       values.forEach((vector, row) => {
-        ids.set(row, insert(vector));
+        ids.set(row, index.insert(vector));
       });
+      if (bits) {
+        index.enableBQ();
+      }
     },
     search: (query, k, effort) =>
       bits ? index.searchBQRescored(query, k, effort) : index.search(query, k),
     rows: (found) => found.map(({ id }) => ids.row(id)),
     update(vector, row) {
       index.softDelete(ids.of(row));
-      ids.set(row, insert(vector));
+      ids.set(row, index.insert(vector));
     },
     remove(row) {
       index.softDelete(ids.of(row));

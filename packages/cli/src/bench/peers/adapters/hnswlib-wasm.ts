@@ -24,7 +24,8 @@ const peer: Peer<Float32Array, Float32Array, { neighbors: number[] }, null> = {
   value: (vector) => vector,
   query: (vector) => vector,
   clear(most) {
-    capacity = most;
+    // One more than there are: a full index takes no updates.
+    capacity = most + 1;
     index = new library.HierarchicalNSW("cosine", dimensions, "");
     index.initIndex(capacity, GRAPH.m, GRAPH.efConstruction, 100);
   },

@@ -34,7 +34,8 @@ const peer: Peer<Uint8Array, Uint8Array, number[], Uint8Array> = {
   settings: "vec0, cosine, in memory, prepared statements; no index",
   async load(width) {
     dimensions = width;
-    sqlite = await sqlite3InitModule();
+    // With a status to set, it starts a little later: else before its interface is hooked in, and fails.
+    sqlite = await sqlite3InitModule({ setStatus() {} });
     db = new sqlite.oo1.DB(":memory:");
   },
   value: (vector) => bytes(vector),
