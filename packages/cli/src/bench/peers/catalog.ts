@@ -206,10 +206,10 @@ export const CONTESTANTS: readonly Contestant[] = [
     name: "sqlite-vec",
     group: "browser",
     title: "sqlite-vec",
-    package: "sqlite-vec-wasm-demo",
-    assets: { "sqlite3.wasm": "sqlite-vec-wasm-demo/sqlite3.wasm" },
+    package: "sqlite-vec-wasm",
+    assets: { "sqlite3.wasm": "sqlite-vec-wasm/dist/sqlite3.wasm" },
     features: { ...NOTHING, filter: "SQL", feed: "hooks", persistence: "bytes, OPFS" },
-    note: "The project's own build for browsers.",
+    note: "sqlite-vec 0.1.6. The project's own build for browsers, sqlite-vec-wasm-demo 0.1.9, does not start.",
   },
   { name: SCAN, group: "browser", title: "plain JavaScript scan", features: NOTHING },
   {
@@ -292,7 +292,7 @@ export const CONTESTANTS: readonly Contestant[] = [
       persistence: "files",
       parallel: "threads",
     },
-    note: "One segment as built; every update is made visible by a refresh; export is a commit and a copy of the files.",
+    note: "One segment as built. Changes are seen with the next refresh: one behind all of them is counted, which is kind. Export is a commit and a copy of the files.",
   },
   {
     name: "lucene-int8",

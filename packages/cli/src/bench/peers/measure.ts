@@ -120,6 +120,13 @@ class PeerRun {
     const { warm, n } = this.#data.plan;
     await this.#built(warm);
     await this.#hits(this.#queries);
+    const { plan, edits } = this.#data;
+    for (const [i, row] of plan.edits.entries()) {
+      if (row < warm) {
+        await this.#peer.update(this.#peer.value(edits[i]!, row), row);
+      }
+    }
+    await this.#peer.settle?.();
     this.#result.build_ms = await this.#built(n);
   }
 
@@ -164,13 +171,13 @@ class PeerRun {
     for (const [i, row] of plan.far.entries()) {
       await peer.update(peer.value(far[i]!, row), row);
     }
+    await peer.settle?.();
     const found = await this.#hits(far.map((vector) => peer.query(vector)));
     const left = await this.#hits(plan.far.map((row) => peer.query(base[row]!)));
     plan.far.forEach((row, i) => {
       this.#wrong.lost += found[i]!.includes(row) ? 0 : 1;
       this.#wrong.stale += left[i]!.includes(row) && !plan.left[i]!.includes(row) ? 1 : 0;
     });
-    await peer.settle?.();
   }
 
   async remove(): Promise<void> {

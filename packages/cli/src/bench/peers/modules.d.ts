@@ -143,7 +143,7 @@ declare module "@orama/orama" {
   export function load(db: Orama, raw: RawData): void;
 }
 
-declare module "sqlite-vec-wasm-demo" {
+declare module "sqlite-vec-wasm" {
   export interface Statement {
     bind(index: number, value: number | Uint8Array): Statement;
     step(): boolean;
@@ -176,7 +176,7 @@ declare module "sqlite-vec-wasm-demo" {
     };
     readonly wasm: { allocFromTypedArray(bytes: Uint8Array): number };
   }
-  export default function sqlite3InitModule(options: { setStatus(): void }): Promise<Sqlite3>;
+  export default function sqlite3InitModule(): Promise<Sqlite3>;
 }
 
 declare module "hnswlib-node" {

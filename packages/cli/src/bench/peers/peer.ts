@@ -40,7 +40,7 @@ export interface Peer<V, Q, R, E> {
   search(query: Q, k: number, effort: number): Promise<R> | R;
   /** The rows of a result, closest first. */
   rows(result: R): number[];
-  /** Replaces a vector; when it is done, a search finds the new one, and the old one no more. */
+  /** Replaces a vector: behind `settle`, if not before, a search finds the new one, and the old one no more. */
   update(value: V, row: number): Promise<void> | void;
   remove?(row: number): Promise<void> | void;
   /** Does what changes have put off. */

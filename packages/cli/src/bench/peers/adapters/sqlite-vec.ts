@@ -1,8 +1,4 @@
-import sqlite3InitModule, {
-  type Database,
-  type Sqlite3,
-  type Statement,
-} from "sqlite-vec-wasm-demo";
+import sqlite3InitModule, { type Database, type Sqlite3, type Statement } from "sqlite-vec-wasm";
 import type { Peer } from "../peer.ts";
 
 let sqlite: Sqlite3;
@@ -34,8 +30,7 @@ const peer: Peer<Uint8Array, Uint8Array, number[], Uint8Array> = {
   settings: "vec0, cosine, in memory, prepared statements; no index",
   async load(width) {
     dimensions = width;
-    // With a status to set, it starts a little later: else before its interface is hooked in, and fails.
-    sqlite = await sqlite3InitModule({ setStatus() {} });
+    sqlite = await sqlite3InitModule();
     db = new sqlite.oo1.DB(":memory:");
   },
   value: (vector) => bytes(vector),

@@ -45,7 +45,7 @@ final class HnswlibPeer
 
   @Override
   public Row value(float[] vector, int row) {
-    return new Row(row, vector, ++version);
+    return new Row(row, vector.clone(), ++version);
   }
 
   @Override
@@ -55,12 +55,12 @@ final class HnswlibPeer
 
   @Override
   public void clear(int capacity) {
-    // What is replaced keeps its place until it is saved: room for all.
+    // What is replaced keeps its place: room for all.
     index =
         HnswIndex.newBuilder(
                 PeerData.DIMENSIONS,
                 Jdk17DistanceFunctions.VECTOR_FLOAT_256_INNER_PRODUCT,
-                2 * capacity)
+                8 * capacity)
             .withM(16)
             .withEfConstruction(100)
             .withRemoveEnabled()

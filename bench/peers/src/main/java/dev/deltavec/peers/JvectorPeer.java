@@ -59,7 +59,7 @@ final class JvectorPeer implements Peer<VectorFloat<?>, VectorFloat<?>, SearchRe
 
   @Override
   public VectorFloat<?> value(float[] vector, int row) {
-    return TYPES.createFloatVector(vector);
+    return TYPES.createFloatVector(vector.clone());
   }
 
   @Override

@@ -30,7 +30,7 @@ import org.apache.lucene.store.MMapDirectory;
 import org.apache.lucene.util.quantization.QuantizedByteVectorValues.ScalarEncoding;
 import org.jspecify.annotations.Nullable;
 
-/** Lucene on mapped files, in one thread, every change made visible by a refresh. */
+/** Lucene on mapped files, in one thread; changes are seen with a refresh behind them. */
 final class LucenePeer implements Peer<Document, float[], TopDocs> {
   private static final String VECTOR = "vector";
   private static final String ID = "id";
@@ -129,12 +129,15 @@ final class LucenePeer implements Peer<Document, float[], TopDocs> {
   @Override
   public void update(Document document, int row) throws IOException {
     written().updateDocument(new Term(ID, Integer.toString(row)), document);
-    refresh();
   }
 
   @Override
   public void remove(int row) throws IOException {
     written().deleteDocuments(new Term(ID, Integer.toString(row)));
+  }
+
+  @Override
+  public void settle() throws IOException {
     refresh();
   }
 

@@ -33,7 +33,10 @@ interface Peer<V, Q, R> extends AutoCloseable {
   /** The rows of a result, closest first. */
   int[] rows(R result) throws IOException;
 
-  /** Replaces a vector; when it is done, a search finds the new one, and the old one no more. */
+  /**
+   * Replaces a vector: behind {@code settle}, if not before, a search finds the new one, and the
+   * old one no more.
+   */
   void update(V value, int row) throws IOException;
 
   void remove(int row) throws IOException;

@@ -25,10 +25,10 @@ final class PeerRun<V, Q, R> {
   private static final int SEARCH_ROUNDS = 4;
 
   /** Rounds of all queries before the clock starts: the second compiler comes late. */
-  private static final int WARM_ROUNDS = 6;
+  private static final int WARM_ROUNDS = 20;
 
-  /** Databases that are built of all vectors before the one that is timed. */
-  private static final int WARM_BUILDS = 1;
+  /** How often all edits are applied to a database before the one that is timed is built. */
+  private static final int WARM_CHANGES = 3;
 
   private final Peer<V, Q, R> peer;
   private final PeerData data;
@@ -92,9 +92,14 @@ final class PeerRun<V, Q, R> {
 
   private void build() throws IOException {
     int n = data.base().length;
-    for (int i = 0; i < WARM_BUILDS; i++) {
-      built(n);
-      hits(queries(data.queries()));
+    built(n);
+    hits(queries(data.queries()));
+    for (int pass = 0; pass < WARM_CHANGES; pass++) {
+      for (int i = 0; i < data.edits().length; i++) {
+        int row = data.edits()[i];
+        peer.update(peer.value(data.edited()[i], row), row);
+      }
+      peer.settle();
     }
     result.put("build_ms", built(n));
   }
@@ -187,6 +192,7 @@ final class PeerRun<V, Q, R> {
       before[i] = data.base()[far[i]];
       peer.update(peer.value(data.moved()[i], far[i]), far[i]);
     }
+    peer.settle();
     int[][] found = hits(queries(data.moved()));
     int[][] left = hits(queries(before));
     for (int i = 0; i < far.length; i++) {
@@ -195,7 +201,6 @@ final class PeerRun<V, Q, R> {
       boolean stale = holds(left[i], row) && !holds(data.left()[i], row);
       wrong.merge("stale", stale ? 1 : 0, Integer::sum);
     }
-    peer.settle();
   }
 
   private void remove() throws IOException {
