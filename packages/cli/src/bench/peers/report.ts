@@ -90,7 +90,9 @@ export function remarks(line: Line, report: PeersReport): string[] {
   }
   return [
     ...(reaches(peer) ? [] : ["does not reach the recall"]),
-    ...(indexed(peer, report.peers) ? [] : ["no faster than a plain scan"]),
+    ...(indexed(peer, report.peers)
+      ? []
+      : [contestant.features.index === "none" ? "has no index" : "no faster than a plain scan"]),
   ];
 }
 
