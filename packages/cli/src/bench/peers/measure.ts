@@ -149,8 +149,15 @@ class PeerRun {
         : undefined;
       const chosen =
         efforts === undefined
-          ? await leastEffort(recallAt, effort.least, effort.most)
-          : efforts[await leastEffort((i) => recallAt(efforts[i]!), 0, efforts.length - 1)]!;
+          ? await leastEffort(recallAt, effort.least, effort.most, this.#effort)
+          : efforts[
+              await leastEffort(
+                (i) => recallAt(efforts[i]!),
+                0,
+                efforts.length - 1,
+                efforts.indexOf(this.#effort),
+              )
+            ]!;
       this.#result.effort = chosen;
       this.#result.recall = await recallAt(chosen);
     } else {
@@ -281,14 +288,16 @@ const PLATEAU = 0.001;
  * the most does.
  *
  * @param recallAt - recall with an effort
+ * @param first - the effort that is tried first
  */
 export async function leastEffort(
   recallAt: (effort: number) => Promise<number>,
   least: number,
   most: number,
+  first: number,
 ): Promise<number> {
   let below = least - 1;
-  let enough = least;
+  let enough = first;
   let wanted: number = RECALL;
   while ((await recallAt(enough)) < wanted) {
     if (enough === most) {

@@ -1,4 +1,4 @@
-import { colors, heading, WIDTH, whole } from "../../terminal.ts";
+import { colors, cut, heading, WIDTH, whole } from "../../terminal.ts";
 import type { Bar } from "../bars.ts";
 import { barLines, table, time } from "../report.ts";
 import { CONTESTANTS, type Contestant, OWN, SCAN } from "./catalog.ts";
@@ -104,8 +104,7 @@ export function renderPeers(report: PeersReport): string {
   const lines = [
     heading("deltavec bench peers"),
     colors.dim(
-      `${whole(about.n)} vectors x 384; ${about.queries} queries, k=${about.k}, recall ${about.recall} or the best; ` +
-        `${whole(about.edits)} edits`,
+      `${whole(about.n)} vectors x 384; ${about.queries} queries, k=${about.k}; recall ${about.recall} or the best`,
     ),
     colors.dim(about.machine),
     ...GROUPS.flatMap((group) => groupLines(report, group)),
@@ -151,7 +150,7 @@ function groupLines(report: PeersReport, group: Group): string[] {
   const of = (line: Line, pick: (result: PeerResult) => number | undefined): number | undefined =>
     middle(line, ({ result }) => pick(result));
   const times = grid(["build", "search", "recall", "update", "delete"], 9);
-  const sizes = grid(["export", "import", "exported", "memory", "loaded", "load"], 8);
+  const sizes = grid(["export", "import", "bytes", "memory", "loaded", "load"], 8);
   for (const line of lines) {
     const { title } = line.contestant;
     times.push([
@@ -177,14 +176,14 @@ function groupLines(report: PeersReport, group: Group): string[] {
   const notes = lines.flatMap((line) => {
     const { wrong, failures } = faults(line);
     const said = [...remarks(line, report), ...wrongWords(wrong), ...failures];
-    return said.map((what) => colors.dim(`  ${line.contestant.title}: ${what}`));
+    return said.map((what) => colors.dim(cut(`  ${line.contestant.title}: ${what}`, WIDTH)));
   });
   return [
     "",
     heading(`${GROUP_TITLES[group]}: us unless said; searches at equal recall`),
     times.toString(),
     "",
-    heading("Export and import; sizes, in MB; what a page loads, gzip, in kB; load of the machine"),
+    heading("Exports, memory in MB; what a page loads, gzip, in kB; load of the machine"),
     sizes.toString(),
     ...notes,
   ];

@@ -150,7 +150,7 @@ final class PeerRun<V, Q, R> {
    */
   private int leastEffort(List<Q> queries) throws IOException {
     int below = LEAST_EFFORT - 1;
-    int enough = LEAST_EFFORT;
+    int enough = START_EFFORT;
     double wanted = RECALL;
     while (recallAt(queries, enough) < wanted) {
       if (enough == MOST_EFFORT) {
