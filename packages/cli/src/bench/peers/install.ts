@@ -1,6 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../errors.ts";
@@ -38,12 +47,25 @@ export async function installPackages(say: (line: string) => void): Promise<void
   writeFileSync(stamp, lock);
 }
 
+/** What the module of the JVM is made of. */
+const JVM_SOURCES = [
+  "pom.xml",
+  "core/src/main",
+  "jvm/src/main",
+  "bench/peers/pom.xml",
+  "bench/peers/src",
+];
+
 /**
- * Builds the Maven module of the JVM's databases.
+ * Builds the Maven module of the JVM's databases, if it is not there or older than what it is made of.
  *
  * @throws UsageError if Maven fails
  */
 export async function buildJvm(say: (line: string) => void): Promise<void> {
+  const stamp = join(JVM_MODULE, "target", "built.stamp");
+  if (existsSync(stamp) && newest(JVM_SOURCES) < statSync(stamp).mtimeMs) {
+    return;
+  }
   say("Building the peers of the JVM.");
   const quick = [
     "-DskipTests",
@@ -56,6 +78,19 @@ export async function buildJvm(say: (line: string) => void): Promise<void> {
     ["-q", "-Ppeers", ...quick, "-Dmaven.source.skip", "-pl", "bench/peers", "-am", "package"],
     ROOT,
   );
+  writeFileSync(stamp, "");
+}
+
+/** When the last of some files and of those in some folders was changed, in milliseconds since 1970. */
+function newest(paths: readonly string[]): number {
+  const times = paths.flatMap((path) => {
+    const whole = join(ROOT, path);
+    const within = statSync(whole).isDirectory()
+      ? readdirSync(whole, { recursive: true, encoding: "utf8" })
+      : [];
+    return ["", ...within].map((name) => statSync(join(whole, name)).mtimeMs);
+  });
+  return Math.max(...times);
 }
 
 /** The version of an installed npm package; undefined where it is not there. */
