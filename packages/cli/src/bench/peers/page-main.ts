@@ -12,14 +12,17 @@ declare global {
   }
 }
 
-/** The linear memories of all modules, which the browser does not count among what a page takes. */
-const memories = new Set<WebAssembly.Memory>();
+/**
+ * The linear memories of all modules, which the browser does not count among what a page takes; weakly, as those of a
+ * database that was given up are none of its successor's.
+ */
+const memories = new Set<WeakRef<WebAssembly.Memory>>();
 
 function note(instance: WebAssembly.Instance, imports: WebAssembly.Imports = {}): void {
   const given = Object.values(imports).flatMap((module) => Object.values(module));
   for (const each of [...Object.values(instance.exports), ...given]) {
     if (each instanceof WebAssembly.Memory) {
-      memories.add(each);
+      memories.add(new WeakRef(each));
     }
   }
 }
@@ -53,7 +56,10 @@ async function taken(): Promise<number | undefined> {
   if (scripts === undefined) {
     return undefined;
   }
-  return Array.from(memories).reduce((sum, { buffer }) => sum + buffer.byteLength, scripts.bytes);
+  return Array.from(memories).reduce(
+    (sum, memory) => sum + (memory.deref()?.buffer.byteLength ?? 0),
+    scripts.bytes,
+  );
 }
 
 globalThis.peersMeasure = async ({ name, data }) => {
