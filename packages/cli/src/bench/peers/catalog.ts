@@ -88,9 +88,12 @@ const HNSWLIB: Features = {
   filter: "function",
 };
 
+/** What is true of deltavec in all groups. */
+const HISTORY = "Keeps the history of every vector: memory and exports hold it, and the index";
+
 /** All databases, deltavec first in each group. */
 export const CONTESTANTS: readonly Contestant[] = [
-  { name: OWN, group: "browser", title: "deltavec", features: DELTAVEC },
+  { name: OWN, group: "browser", title: "deltavec", features: DELTAVEC, note: HISTORY },
   {
     name: "hnswlib-wasm",
     group: "browser",
@@ -217,6 +220,7 @@ export const CONTESTANTS: readonly Contestant[] = [
     group: "node",
     title: "deltavec",
     features: { ...DELTAVEC, persistence: "bytes; files" },
+    note: HISTORY,
   },
   {
     name: "hnswlib-node",
@@ -261,6 +265,7 @@ export const CONTESTANTS: readonly Contestant[] = [
     group: "jvm",
     title: "deltavec",
     features: { ...DELTAVEC, persistence: "bytes; files", parallel: "threads" },
+    note: HISTORY,
   },
   {
     name: "jvector",

@@ -104,6 +104,7 @@ function groupSection(report: PeersReport, group: Group): string[] {
     title(line),
     ms(of(line, ({ build_ms }) => build_ms)),
     us(of(line, ({ search }) => search?.mean_us)),
+    us(of(line, ({ search }) => search?.p50_us)),
     us(of(line, ({ search }) => search?.p99_us)),
     of(line, ({ recall }) => recall)?.toFixed(3) ?? "-",
     of(line, ({ effort }) => effort)?.toFixed(0) ?? "-",
@@ -142,7 +143,7 @@ function groupSection(report: PeersReport, group: Group): string[] {
     table(
       [
         "",
-        ...["build", "search", "p99", "recall", "effort", "update", "recall then", "delete"],
+        ...["build", "search", "p50", "p99", "recall", "effort", "update", "recall then", "delete"],
         ...["export", "import", "exported, MB", "memory, MB"],
         ...(browser ? ["loaded, kB gzip"] : []),
       ],
@@ -199,7 +200,7 @@ function method({ about }: PeersReport): string[] {
         "pairs; deltavec's own line is the median of all of them. Before that each builds, changes and searches a smaller database, on the JVM one " +
         "of all vectors, so that code is compiled.",
       `- **Search** at equal recall: with the least effort (efSearch or the like, found for each) whose recall@${about.k} is ${about.recall} or more over all queries, ` +
-        "or the least that comes to its best. Mean and p99 of three rounds.",
+        "or the least that comes to its best. Mean, p50 and p99 of three rounds; ratios are of means.",
       "- **Build** until all vectors are searchable by the index; in deltavec until `repair()` has nothing left to do.",
       `- **Update** of ${whole(about.edits)} vectors, one at a time, as real edits move them (cosine 0.945 to the old ones). All work counts that it takes until ` +
         "the new vector is found and the old one is not, also what is put off: a refresh, deltavec's `repair()`. Behind them stands the recall then.",
