@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from "commander";
-/** The command line: `demo`, `verify`, `dump`, `bench adr`, `bench history`, `bench churn`, `bench bridge`, `bench storage`, `bench component`. */
+/** The command line: `demo`, `verify`, `dump`, `bench adr`, `bench history`, `bench churn`, `bench bridge`, `bench storage`, `bench component`, `bench peers`. */
 import { PARTS as BRIDGE_PARTS, type Part as BridgePart } from "./bench/bridge/protocol.ts";
 import { PARTS, type Part } from "./bench/churn/protocol.ts";
 import {
   PARTS as COMPONENT_PARTS,
   type Part as ComponentPart,
 } from "./bench/component/protocol.ts";
+import { NAMES as PEER_NAMES } from "./bench/peers/catalog.ts";
 import { PARTS as STORAGE_PARTS, type Part as StoragePart } from "./bench/storage/protocol.ts";
 import { ENGINES, type EngineName, WASM_ENGINES } from "./engine/engine.ts";
 import { messageOf } from "./errors.ts";
@@ -294,6 +295,40 @@ bench
       const { renderComponent } = await import("./bench/component/report.ts");
       const { json, data, ...rest } = options;
       print(renderComponent(await component({ ...rest, json, data })));
+    },
+  );
+
+bench
+  .command("peers")
+  .description(
+    "deltavec and other vector databases, side by side, in Chromium, Node and on the JVM",
+  )
+  .option("--json <file>", "write the figures to a file")
+  .option("--data <folder>", "data set (default: the full one, built on first use)")
+  .option(
+    "--only <names>",
+    `comma-separated groups or databases, of ${PEER_NAMES.join(", ")}`,
+    among(PEER_NAMES),
+  )
+  .option("--n <count>", "vectors in the database (default: 10000)", positive)
+  .option("--rounds <count>", "how often each is measured", positive, 1)
+  .option("--quick", "1,000 vectors of the data that the repository carries", false)
+  .option("--resume", "take what an earlier run measured for all that --only does not name", false)
+  .option("--write-docs", "write docs/benchmarks.md and its plots", false)
+  .action(
+    async (options: {
+      json?: string;
+      data?: string;
+      only?: string[];
+      n?: number;
+      rounds: number;
+      quick: boolean;
+      resume: boolean;
+      writeDocs: boolean;
+    }) => {
+      const { benchPeers } = await import("./bench/peers/command.ts");
+      const { json, data, only, n, ...rest } = options;
+      print(await benchPeers({ ...rest, json, data, only, n }));
     },
   );
 

@@ -54,7 +54,9 @@ const common: BuildOptions = {
 };
 await build({
   ...common,
-  entryPoints: ["index", "slim", "workerd", "streams", "channel-entry", "measure"].map((n) => `src/${n}.ts`),
+  entryPoints: ["index", "slim", "workerd", "streams", "channel-entry", "measure"].map(
+    (n) => `src/${n}.ts`,
+  ),
   splitting: true,
   chunkNames: "shared-[hash]",
   plugins: [
@@ -110,7 +112,14 @@ const declarations = new Map(
     .map((name) => [name.replaceAll("\\", "/"), readFileSync(join(dist, name), "utf8")]),
 );
 const used = new Set([
-  ...["index.d.ts", "slim.d.ts", "streams.d.ts", "channel-entry.d.ts", "worker.d.ts", "measure.d.ts"],
+  ...[
+    "index.d.ts",
+    "slim.d.ts",
+    "streams.d.ts",
+    "channel-entry.d.ts",
+    "worker.d.ts",
+    "measure.d.ts",
+  ],
   ...["component/index.d.ts", "component/delta-vector.d.ts"],
 ]);
 for (const name of used) {

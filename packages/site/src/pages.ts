@@ -61,6 +61,7 @@ export const CHAPTERS: readonly Chapter[] = [
   {
     title: "Measuring",
     pages: [
+      document("benchmarks", "Beside other databases"),
       { source: "packages/cli/README.md", address: "measuring", title: "Demo and benchmarks" },
       { source: "bench/README.md", address: "bench", title: "How they measure" },
       { source: "data/README.md", address: "data", title: "The data" },

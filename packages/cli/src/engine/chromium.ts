@@ -20,7 +20,8 @@ const PLACES = [
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-const FLAGS = [
+/** Flags of every browser that is started. */
+export const FLAGS: readonly string[] = [
   "--disable-gpu",
   "--disable-quic",
   "--no-first-run",
@@ -30,14 +31,14 @@ const FLAGS = [
 ];
 
 /** Isolates the page, so that its clock ticks every 5 µs instead of every 100 µs. */
-const HEADERS = {
+export const HEADERS = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",
   "cache-control": "no-store",
 };
 
 /** Finds Chromium: `CHROMIUM`, else where it usually is. */
-function findChromium(): string {
+export function findChromium(): string {
   const { CHROMIUM } = process.env;
   const found = CHROMIUM ?? PLACES.find((place) => existsSync(place));
   if (found === undefined || !existsSync(found)) {
@@ -83,7 +84,7 @@ export class ChromiumHost {
         headless: true,
         // The sandbox does not work for root, as which a container usually runs.
         chromiumSandbox: process.getuid?.() !== 0,
-        args: FLAGS,
+        args: [...FLAGS],
       });
       return new ChromiumHost(server, context);
     } catch (error) {

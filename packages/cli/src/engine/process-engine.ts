@@ -101,10 +101,21 @@ class ProcessEngine implements Engine {
   }
 }
 
+/** Starts a program that reads and writes lines of JSON as engines do. */
+export function startProcess(name: EngineName, command: string, args: readonly string[]): Engine {
+  return new ProcessEngine(name, command, args);
+}
+
 /** Starts the engine that runs WebAssembly on this Node. */
 export function startNode(): Engine {
   const main = fileURLToPath(new URL("node-main.ts", import.meta.url));
   return new ProcessEngine("node", process.execPath, [main]);
+}
+
+/** The Java of `JAVA_HOME`, else of the path. */
+export function java(): string {
+  const { JAVA_HOME } = process.env;
+  return JAVA_HOME ? join(JAVA_HOME, "bin", "java") : "java";
 }
 
 /**
@@ -116,9 +127,7 @@ export function startJvm(): Engine {
   if (!existsSync(JVM_JAR)) {
     throw new UsageError("the JVM engine is not built; ./mvnw -DskipTests package builds it");
   }
-  const { JAVA_HOME } = process.env;
-  const java = JAVA_HOME ? join(JAVA_HOME, "bin", "java") : "java";
-  return new ProcessEngine("jvm", java, [
+  return new ProcessEngine("jvm", java(), [
     "--add-modules=jdk.incubator.vector",
     "--enable-native-access=ALL-UNNAMED",
     "-Xms1g",

@@ -1,0 +1,3 @@
+import { edgevec } from "./edgevec-index.ts";
+
+export default edgevec(true);

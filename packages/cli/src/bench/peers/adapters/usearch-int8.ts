@@ -1,0 +1,3 @@
+import { usearch } from "./usearch-index.ts";
+
+export default usearch("I8", "int8");

@@ -1,0 +1,3 @@
+import { usearch } from "./usearch-index.ts";
+
+export default usearch("F32", "float32");
