@@ -277,15 +277,11 @@ async function secondWorld(host: WasmtimeHost): Promise<Round[]> {
       ])
       .flat(),
   );
-  both(
-    "rollback-to",
-    [],
-    [
-      [ID, "x"],
-      [ID, created[8]],
-      [UNKNOWN, created[7]],
-    ],
-  );
+  refuses("rollback-to", [
+    [ID, "x"],
+    [ID, created[8]],
+    [UNKNOWN, created[7]],
+  ]);
   both("repair", [[0], [100]]);
   both("check-index", [[]]);
   both("stats", [[]]);
