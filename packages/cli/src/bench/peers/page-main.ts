@@ -17,11 +17,13 @@ declare global {
  * database that was given up are none of its successor's.
  */
 const memories = new Set<WeakRef<WebAssembly.Memory>>();
+const noted = new WeakSet<WebAssembly.Memory>();
 
 function note(instance: WebAssembly.Instance, imports: WebAssembly.Imports = {}): void {
   const given = Object.values(imports).flatMap((module) => Object.values(module));
   for (const each of [...Object.values(instance.exports), ...given]) {
-    if (each instanceof WebAssembly.Memory) {
+    if (each instanceof WebAssembly.Memory && !noted.has(each)) {
+      noted.add(each);
       memories.add(new WeakRef(each));
     }
   }
@@ -31,15 +33,15 @@ function note(instance: WebAssembly.Instance, imports: WebAssembly.Imports = {})
 function watch(): void {
   const { instantiate, instantiateStreaming, Instance } = WebAssembly;
   type Started = WebAssembly.Instance | WebAssembly.WebAssemblyInstantiatedSource;
-  const noted =
+  const noting =
     <S>(start: (source: S, imports?: WebAssembly.Imports) => Promise<Started>) =>
     async (source: S, imports?: WebAssembly.Imports): Promise<Started> => {
       const started = await start(source, imports);
       note("instance" in started ? started.instance : started, imports);
       return started;
     };
-  WebAssembly.instantiate = noted(instantiate as never) as typeof instantiate;
-  WebAssembly.instantiateStreaming = noted(
+  WebAssembly.instantiate = noting(instantiate as never) as typeof instantiate;
+  WebAssembly.instantiateStreaming = noting(
     instantiateStreaming as never,
   ) as typeof instantiateStreaming;
   WebAssembly.Instance = class extends Instance {
