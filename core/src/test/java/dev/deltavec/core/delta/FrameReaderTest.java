@@ -76,9 +76,7 @@ class FrameReaderTest {
     // runs on a grid of 8, id "a": one run of the indices 0 to 9; Rice codes with k = 0 of ten
     // zeros
     String id = "0161" + "00".repeat(16);
-    put(
-        HexFormat.of()
-            .parseHex("22000001" + "00000000" + "8f" + id + "08" + "010009" + "000000"));
+    put(HexFormat.of().parseHex("22000001" + "00000000" + "8f" + id + "08" + "010009" + "000000"));
     reader.readLogged(base);
     assertThat(reader.count()).isEqualTo(10);
     reader.decodeCodes(base + Memory.REGION_UNIT);
