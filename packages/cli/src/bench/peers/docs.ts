@@ -83,7 +83,7 @@ function summary(report: PeersReport): string[] {
     (missed.length === 0 ? "All bars are kept. " : `Missed: ${missed.join(", ")}. `) +
       "An index counts as one if its searches are faster than a plain scan in JavaScript. Those that only store vectors and compare a " +
       "query with all of them have nothing to build or to keep, so they build and update faster than any index, and are slower in " +
-      'every search: the column "against all" has them, too. A database that does not reach the recall is left out of both; the size of ' +
+      'every search: the column "against all" has them, too, and those whose updates are not found until many are done. A database that does not reach the recall is left out of both; the size of ' +
       "what is loaded is compared with all that have an index.",
   ];
 }
