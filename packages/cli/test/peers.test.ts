@@ -327,6 +327,19 @@ describe("bars of peers", () => {
     assert.deepEqual(build_vs_browser, { value: 0.1, against: "orama" });
   });
 
+  it("are not against updates that are found late, unless all are asked for", () => {
+    const jvm = (name: string, update: number): PeerRuns => ({
+      ...runs(name, [measured(80, update), own]),
+      group: "jvm",
+    });
+    const both = [jvm("lucene", 500), jvm("lucene-late", 50)];
+    const { update_vs_jvm, build_vs_jvm } = barFigures(both, false);
+    assert.deepEqual(update_vs_jvm, { value: 5, against: "lucene" });
+    assert.deepEqual(build_vs_jvm, { value: 0.5, against: "lucene-late" });
+    const { update_vs_jvm: late } = barFigures(both, true);
+    assert.equal(late?.against, "lucene-late");
+  });
+
   it("are missed below their limit, and not where nothing was measured", () => {
     assert.deepEqual(missedBars(barFigures(all, false)), []);
     assert.deepEqual(missedBars(barFigures(all, true)), [

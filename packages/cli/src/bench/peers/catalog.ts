@@ -45,6 +45,8 @@ export interface Contestant {
   /** Files that its script asks for, by name, and where they are in `node_modules`. */
   readonly assets?: Readonly<Record<string, string>>;
   readonly features: Features;
+  /** Whether what is changed is not found before `settle`: no change of one vector, then, but of many. */
+  readonly late?: true;
   /** What one should know. */
   readonly note?: string;
 }
@@ -86,6 +88,16 @@ const HNSWLIB: Features = {
   index: "HNSW",
   delete: "mark",
   filter: "function",
+};
+
+const LUCENE: Features = {
+  ...NOTHING,
+  index: "HNSW by segment",
+  update: "a new document",
+  delete: "mark until merged",
+  filter: "queries",
+  persistence: "files",
+  parallel: "threads",
 };
 
 /** What is true of deltavec in all groups. */
@@ -288,31 +300,24 @@ export const CONTESTANTS: readonly Contestant[] = [
     group: "jvm",
     title: "Lucene",
     package: "org.apache.lucene:lucene-core",
-    features: {
-      ...NOTHING,
-      index: "HNSW by segment",
-      update: "a new document",
-      delete: "mark until merged",
-      filter: "queries",
-      persistence: "files",
-      parallel: "threads",
-    },
-    note: "One segment as built. Changes are seen with the next refresh: one behind all of them is counted, which is kind. Export is a commit and a copy of the files.",
+    features: LUCENE,
+    note: "One segment as built. Changes are seen with the next refresh: there is one behind each. Export is a commit and a copy of the files",
+  },
+  {
+    name: "lucene-late",
+    group: "jvm",
+    title: "Lucene, refreshed once",
+    package: "org.apache.lucene:lucene-core",
+    late: true,
+    features: LUCENE,
+    note: "The same with one refresh behind all changes: until then none of them is found",
   },
   {
     name: "lucene-int8",
     group: "jvm",
     title: "Lucene, int8",
     package: "org.apache.lucene:lucene-core",
-    features: {
-      ...NOTHING,
-      index: "HNSW by segment, int8 codes",
-      update: "a new document",
-      delete: "mark until merged",
-      filter: "queries",
-      persistence: "files",
-      parallel: "threads",
-    },
+    features: { ...LUCENE, index: "HNSW by segment, int8 codes" },
   },
   {
     name: "hnswlib-core",

@@ -18,7 +18,7 @@ import {
   remarks,
   wrongWords,
 } from "./report.ts";
-import { median, PEER_BARS, RATIOS, type Ratio, ratio } from "./results.ts";
+import { contestantOf, median, PEER_BARS, RATIOS, type Ratio, ratio } from "./results.ts";
 import type { PeersReport } from "./run.ts";
 
 /** The document, without its plots. */
@@ -47,9 +47,12 @@ export async function writePeerDocs(
 /** The document. */
 export function peerDocs(report: PeersReport): string {
   const { about } = report;
+  const others = new Set(
+    report.peers.map((peer) => contestantOf(peer).package).filter((name) => name !== undefined),
+  );
   return `${[
     "# Beside other vector databases",
-    `deltavec and ${report.peers.filter(({ name }) => name !== SCAN).length} others on the same ${whole(about.n)} real embeddings ` +
+    `deltavec and ${others.size} others on the same ${whole(about.n)} real embeddings ` +
       `(all-MiniLM-L6-v2, 384 dimensions, WordNet texts) with the same steps. This page is written by the benchmark:`,
     "    ./deltavec bench peers --write-docs",
     "It installs the others for itself, below `target/`. How it measures stands [at the end](#how-it-measures).",
@@ -83,7 +86,7 @@ function summary(report: PeersReport): string[] {
     (missed.length === 0 ? "All bars are kept. " : `Missed: ${missed.join(", ")}. `) +
       "An index counts as one if its searches are faster than a plain scan in JavaScript. Those that only store vectors and compare a " +
       "query with all of them have nothing to build or to keep, so they build and update faster than any index, and are slower in " +
-      'every search: the column "against all" has them, too. A database that does not reach the recall is left out of both; the size of ' +
+      'every search: the column "against all" has them, too, and those whose updates are not found until many are done. A database that does not reach the recall is left out of both; the size of ' +
       "what is loaded is compared with all that have an index.",
   ];
 }
@@ -140,6 +143,7 @@ function groupSection(report: PeersReport, group: Group): string[] {
   return [
     `## ${GROUP_TITLES[group]}`,
     `![Times in ${GROUP_TITLES[group]}](benchmarks/${group}.svg)`,
+    "The scales of the bars are logarithmic.",
     table(
       [
         "",
@@ -219,9 +223,9 @@ function machineSection(report: PeersReport): string[] {
   const loads = measured.flatMap(({ load }) => load);
   const dates = [...new Set(measured.map(({ date }) => date))].sort();
   const days = dates.length > 1 ? `${dates[0]} to ${dates.at(-1)}` : (dates[0] ?? "");
-  const versions = report.peers.flatMap(({ name, group, pairs }) => {
-    const contestant = CONTESTANTS.find((each) => each.name === name && each.group === group)!;
-    const peer = pairs.find(({ peer: { result } }) => result.settings !== "")?.peer;
+  const versions = report.peers.flatMap((run) => {
+    const contestant = contestantOf(run);
+    const peer = run.pairs.find(({ peer: { result } }) => result.settings !== "")?.peer;
     return contestant.package === undefined
       ? []
       : [

@@ -1,4 +1,4 @@
-import { CONTESTANTS, SCAN } from "./catalog.ts";
+import { CONTESTANTS, type Contestant, SCAN } from "./catalog.ts";
 import { GROUPS, type Group, type PeerResult, RECALL } from "./protocol.ts";
 
 /** A run of a database, and what else is known of it. */
@@ -93,12 +93,14 @@ export function reaches({ pairs }: PeerRuns): boolean {
   return pairs.every(({ peer }) => (peer.result.recall ?? 0) >= RECALL);
 }
 
+/** What is known of a peer. */
+export function contestantOf({ name, group }: PeerRuns): Contestant {
+  return CONTESTANTS.find((each) => each.name === name && each.group === group)!;
+}
+
 /** Whether a peer has an index that searches faster than its group's plain scan, where that was measured. */
 export function indexed(peer: PeerRuns, all: readonly PeerRuns[]): boolean {
-  const { features } = CONTESTANTS.find(
-    ({ name, group }) => name === peer.name && group === peer.group,
-  )!;
-  if (features.index === "none") {
+  if (contestantOf(peer).features.index === "none") {
     return false;
   }
   const scan = all.find(({ name, group }) => name === SCAN && group === peer.group);
@@ -136,10 +138,11 @@ export interface BarFigure {
 }
 
 /**
- * The figure of a bar: the least ratio to a peer of the group. Only those count that reach the recall asked of all.
+ * The figure of a bar: the least ratio to a peer of the group. Only those count that reach the recall asked of all, and for
+ * updates those whose changes are found at once.
  *
  * @param all - the runs of all peers
- * @param scanning - whether peers count, too, whose searches are no faster than a plain scan
+ * @param scanning - whether peers count, too, whose searches are no faster than a plain scan or whose changes come late
  */
 export function barFigure(
   { group, ratio: of }: PeerBar,
@@ -149,6 +152,9 @@ export function barFigure(
   let best: BarFigure | undefined;
   for (const peer of all) {
     if (peer.group !== group || peer.name === SCAN || !(scanning || indexed(peer, all))) {
+      continue;
+    }
+    if (of === "update" && contestantOf(peer).late && !scanning) {
       continue;
     }
     const value = of === "bundle" || reaches(peer) ? ratio(peer, of) : undefined;

@@ -1,75 +1,91 @@
 import type { Peer } from "../peer.ts";
 
-let vectors = new Map<number, Float32Array>();
+/** The vectors one behind the other, and the row that each place holds: as many as `count`. */
+let values: Float32Array<ArrayBuffer> = new Float32Array(0);
+let rows: Int32Array<ArrayBuffer> = new Int32Array(0);
+let places = new Map<number, number>();
+let width = 0;
 
-/** The base line: a map of vectors, of which each search compares with all. */
-const peer: Peer<Float32Array, Float32Array, number[], ArrayBuffer> = {
-  settings: "a Map of Float32Arrays, four sums at a time",
-  async load() {},
+function set(vector: Float32Array, row: number): void {
+  const place = places.get(row) ?? places.size;
+  places.set(row, place);
+  rows[place] = row;
+  values.set(vector, place * width);
+}
+
+/** The base line: vectors in one block, of which each search compares with all. */
+const peer: Peer<
+  Float32Array,
+  Float32Array,
+  number[],
+  { values: Float32Array<ArrayBuffer>; rows: Int32Array<ArrayBuffer> }
+> = {
+  settings: "inner product, vectors in one block, four sums at a time; no index",
+  async load(dimensions) {
+    width = dimensions;
+  },
   value: (vector) => vector,
   query: (vector) => vector,
-  clear() {
-    vectors = new Map();
+  clear(capacity) {
+    values = new Float32Array(capacity * width);
+    rows = new Int32Array(capacity);
+    places = new Map();
   },
-  build(values) {
-    values.forEach((vector, row) => {
-      vectors.set(row, vector.slice());
-    });
+  build(vectors) {
+    vectors.forEach(set);
   },
   search(query, k) {
     const best: number[] = new Array(k).fill(-Infinity);
-    const rows: number[] = new Array(k).fill(-1);
-    for (const [row, vector] of vectors) {
-      const similarity = dot(query, vector);
+    const found: number[] = new Array(k).fill(-1);
+    const end = places.size * width;
+    for (let from = 0, place = 0; from < end; place++) {
+      let s0 = 0;
+      let s1 = 0;
+      let s2 = 0;
+      let s3 = 0;
+      for (let i = 0; i < query.length; i += 4, from += 4) {
+        s0 += query[i]! * values[from]!;
+        s1 += query[i + 1]! * values[from + 1]!;
+        s2 += query[i + 2]! * values[from + 2]!;
+        s3 += query[i + 3]! * values[from + 3]!;
+      }
+      const similarity = s0 + s1 + s2 + s3;
       if (similarity > best[k - 1]!) {
         let i = k - 1;
         for (; i > 0 && best[i - 1]! < similarity; i--) {
           best[i] = best[i - 1]!;
-          rows[i] = rows[i - 1]!;
+          found[i] = found[i - 1]!;
         }
         best[i] = similarity;
-        rows[i] = row;
+        found[i] = rows[place]!;
       }
     }
-    return rows;
+    return found;
   },
-  rows: (rows) => rows,
-  update(vector, row) {
-    vectors.set(row, vector.slice());
-  },
+  rows: (found) => found,
+  update: set,
   remove(row) {
-    vectors.delete(row);
+    // The last one takes its place.
+    const place = places.get(row)!;
+    const last = places.size - 1;
+    const moved = rows[last]!;
+    values.copyWithin(place * width, last * width, (last + 1) * width);
+    rows[place] = moved;
+    places.set(moved, place);
+    places.delete(row);
   },
   export() {
-    const width = vectors.values().next().value!.byteLength;
-    const content = new ArrayBuffer(vectors.size * (4 + width));
-    let at = 0;
-    for (const [row, vector] of vectors) {
-      new Uint32Array(content, at, 1)[0] = row;
-      new Float32Array(content, at + 4, vector.length).set(vector);
-      at += 4 + width;
-    }
-    return { bytes: content.byteLength, content };
+    const content = {
+      values: values.slice(0, places.size * width),
+      rows: rows.slice(0, places.size),
+    };
+    return { bytes: content.values.byteLength + content.rows.byteLength, content };
   },
   import(content) {
-    const width = vectors.values().next().value!.length;
-    vectors = new Map();
-    for (let at = 0; at < content.byteLength; at += 4 * (width + 1)) {
-      const row = new Uint32Array(content, at, 1)[0]!;
-      vectors.set(row, new Float32Array(content, at + 4, width).slice());
-    }
+    values = content.values.slice();
+    rows = content.rows.slice();
+    places = new Map(Array.from(rows, (row, place) => [row, place]));
   },
 };
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  for (let i = 0; i < a.length; i += 4) {
-    s0 += a[i]! * b[i]!;
-    s1 += a[i + 1]! * b[i + 1]!;
-    s2 += a[i + 2]! * b[i + 2]!;
-    s3 += a[i + 3]! * b[i + 3]!;
-  }
-  return s0 + s1 + s2 + s3;
-}
 
 export default peer;

@@ -30,7 +30,7 @@ import org.apache.lucene.store.MMapDirectory;
 import org.apache.lucene.util.quantization.QuantizedByteVectorValues.ScalarEncoding;
 import org.jspecify.annotations.Nullable;
 
-/** Lucene on mapped files, in one thread; changes are seen with a refresh behind them. */
+/** Lucene on mapped files, in one thread. */
 final class LucenePeer implements Peer<Document, float[], TopDocs> {
   private static final String VECTOR = "vector";
   private static final String ID = "id";
@@ -40,6 +40,10 @@ final class LucenePeer implements Peer<Document, float[], TopDocs> {
   private static final double BUFFER_MB = 512;
 
   private final boolean codes;
+
+  /** Whether changes are seen with a refresh behind all of them, instead of one behind each. */
+  private final boolean late;
+
   private final Scratch scratch = new Scratch();
   private final Path folder = scratch.path("lucene");
   private final Path copy = scratch.path("lucene-copy");
@@ -48,8 +52,9 @@ final class LucenePeer implements Peer<Document, float[], TopDocs> {
   private @Nullable DirectoryReader reader;
   private @Nullable IndexSearcher searcher;
 
-  LucenePeer(boolean codes) {
+  LucenePeer(boolean codes, boolean late) {
     this.codes = codes;
+    this.late = late;
   }
 
   @Override
@@ -129,11 +134,19 @@ final class LucenePeer implements Peer<Document, float[], TopDocs> {
   @Override
   public void update(Document document, int row) throws IOException {
     written().updateDocument(new Term(ID, Integer.toString(row)), document);
+    changed();
   }
 
   @Override
   public void remove(int row) throws IOException {
     written().deleteDocuments(new Term(ID, Integer.toString(row)));
+    changed();
+  }
+
+  private void changed() throws IOException {
+    if (!late) {
+      refresh();
+    }
   }
 
   @Override

@@ -67,8 +67,9 @@ interface Peer<V, Q, R> extends AutoCloseable {
     return switch (name) {
       case "deltavec" -> new DeltavecPeer();
       case "jvector" -> new JvectorPeer();
-      case "lucene" -> new LucenePeer(false);
-      case "lucene-int8" -> new LucenePeer(true);
+      case "lucene" -> new LucenePeer(false, false);
+      case "lucene-late" -> new LucenePeer(false, true);
+      case "lucene-int8" -> new LucenePeer(true, false);
       case "hnswlib-core" -> new HnswlibPeer();
       case null, default -> throw new IllegalArgumentException("no such database: " + name);
     };
