@@ -224,7 +224,7 @@ class ComponentFace implements Partial<Face> {
   async stats(): Promise<DeltaStats> {
     const { index, ...rest } = await this.#call((db) => db.stats());
     const { estimatedRecall = null } = index;
-    return { ...numbers(rest), index: { ...numbers(index), estimatedRecall } };
+    return { ...numbers(rest), index: { ...numbers(index), estimatedRecall }, storage: null };
   }
 
   async stateDigest(): Promise<string> {
