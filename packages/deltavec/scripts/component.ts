@@ -123,16 +123,16 @@ export function withoutErrors(glue: string): string {
 const COPIES: readonly (readonly [RegExp, string])[] = [
   [
     /TEXT_DECODER_UTF8\.decode\(new Uint8Array\((memory\d+)\.buffer, (\w+), (\w+)\)\)/g,
-    "readText($1.buffer, $2, $3)",
+    "readText($1, $2, $3)",
   ],
   [
     /const \{ read, written \} = TEXT_ENCODER_UTF8\.encodeInto\(\s*s,\s*new Uint8Array\(memory\.buffer, ptr, len\),\s*\);\s*if \(read !== s\.length \|\| written !== len\) \{\s*throw new Error\([^)]*\);\s*\}/g,
-    "writeText(s, memory.buffer, ptr, len);",
+    "writeText(s, memory, ptr, len);",
   ],
   [/let valData(\w+);\s*const valLenBytes\1 =/g, "const valLenBytes$1 ="],
   [
     /valData(\w+) = new Uint8Array\(val\1\.buffer \|\| val\1, val\1\.byteOffset, valLenBytes\1\);\s*const out\1 = new Uint8Array\((memory\d+)\.buffer, ptr\1, valLenBytes\1\);\s*out\1\.set\(valData\1\);/g,
-    "writeArray(val$1, $2.buffer, ptr$1, valLenBytes$1);",
+    "writeArray(val$1, $2, ptr$1, valLenBytes$1);",
   ],
 ];
 

@@ -128,6 +128,9 @@ export function measure(db: Measurable, options: MeasureOptions = {}): () => voi
   };
 }
 
+/** Names whose entries stay for somebody: the platform clears by name only. */
+const kept = new Set<string>();
+
 function wrap(
   method: Method,
   name: string,
@@ -140,7 +143,9 @@ function wrap(
       const detail = describe(args[0]);
       const told = error === undefined ? detail : { ...detail, error: errorName(error) };
       performance.measure(name, { start, detail: told });
-      if (!keep) {
+      if (keep) {
+        kept.add(name);
+      } else if (!kept.has(name)) {
         performance.clearMeasures(name);
       }
     };

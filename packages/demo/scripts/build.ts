@@ -1,6 +1,15 @@
 // Builds dist/: the page, its workers, what it begins with, and the service worker that keeps all of it.
 import { createHash } from "node:crypto";
-import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
@@ -9,6 +18,15 @@ import { prepare } from "./prepare.ts";
 
 const here = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(here, "dist");
+
+/** What the page's scripts are made of besides deltavec. */
+const BUNDLED = [
+  "preact",
+  "@preact/signals",
+  "uplot",
+  "@huggingface/tokenizers",
+  "onnxruntime-web",
+];
 
 const prepared = await prepare();
 rmSync(dist, { recursive: true, force: true });
@@ -47,6 +65,8 @@ for (const name of ["index.html", "icon.svg", "manifest.webmanifest"]) {
   copyFileSync(join(here, "src", name), join(dist, name));
 }
 
+writeFileSync(join(dist, "NOTICE.txt"), notices());
+
 // Whatever changes changes the service worker, by which browsers know that there is something new.
 const files = readdirSync(dist, { recursive: true, encoding: "utf8", withFileTypes: true })
   .filter((each) => each.isFile() && !/\.(map|txt)$/.test(each.name))
@@ -78,3 +98,15 @@ await fetchModel().catch((error: unknown) => {
     `The embedding model could not be fetched (${why}); the demo's page works without it, with known texts.`,
   );
 });
+
+/** Their licences. */
+function notices(): string {
+  const texts = BUNDLED.map((name) => {
+    const places = [here, join(here, "../..")].map((root) => join(root, "node_modules", name));
+    const folder = places.find((place) => existsSync(place));
+    const file = folder && readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+    const text = file && readFileSync(join(folder, file), "utf8").trim();
+    return `${name}\n\n${text ?? "The licence stands in its package."}`;
+  });
+  return `${texts.join("\n\n----\n\n")}\n`;
+}

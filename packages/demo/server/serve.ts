@@ -1,5 +1,8 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import sirv from "sirv";
 
 /** What every answer says: scripts only of this origin, memory shared with workers, nothing guessed. */
@@ -44,7 +47,10 @@ export async function serve({ page, model, port }: ServeOptions): Promise<Served
     // Names of scripts tell their content, but for the page itself and the service worker; an ETag makes asking cheap.
     response.setHeader("cache-control", "no-cache");
   };
-  const files = sirv(page, { etag: true, setHeaders });
+  // A copy, as a build that goes on meanwhile removes and changes files, which a server that has begun must not see.
+  const own = await mkdtemp(join(tmpdir(), "deltavec-page-"));
+  await cp(page, own, { recursive: true });
+  const files = sirv(own, { etag: true, setHeaders });
   const models = model === undefined ? undefined : sirv(model, { etag: true, setHeaders });
   const refuse: RequestListener = (_, response) => {
     setHeaders(response);
@@ -52,6 +58,7 @@ export async function serve({ page, model, port }: ServeOptions): Promise<Served
   };
   const server = createServer((request, response) => {
     const none = (): void => refuse(request, response);
+    delete request.headers.range; // nobody needs parts, and sirv throws at ranges that end before they begin
     if (request.method !== "GET" && request.method !== "HEAD") {
       setHeaders(response);
       response.writeHead(405, { allow: "GET, HEAD" }).end();
@@ -66,15 +73,21 @@ export async function serve({ page, model, port }: ServeOptions): Promise<Served
       files(request, response, none);
     }
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", resolve);
+    });
+  } catch (error) {
+    await rm(own, { recursive: true, force: true });
+    throw error;
+  }
   return {
     url: `http://localhost:${(server.address() as AddressInfo).port}/`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      await rm(own, { recursive: true, force: true });
     },
   };
 }

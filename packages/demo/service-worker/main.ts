@@ -39,14 +39,27 @@ scope.addEventListener("activate", (event) => {
 });
 
 // The page may have fetched the model before there was anybody to keep it.
-scope.addEventListener("message", ({ data, ports }) => {
+scope.addEventListener("message", (event) => {
+  const { data, ports } = event;
   if (data === "keep the model") {
-    Promise.all(MODEL_FILES.map((path) => keptModel(new Request(path)))).then(
-      () => ports[0]?.postMessage(true),
-      () => ports[0]?.postMessage(false),
+    event.waitUntil(
+      keepModel().then(
+        () => ports[0]?.postMessage(true),
+        () => ports[0]?.postMessage(false),
+      ),
     );
   }
 });
+
+/** Rejects where a file cannot be had, or the platform has no room for it. */
+async function keepModel(): Promise<void> {
+  const cache = await caches.open(MODELS);
+  for (const path of MODEL_FILES) {
+    if ((await cache.match(path)) === undefined) {
+      await cache.add(path);
+    }
+  }
+}
 
 scope.addEventListener("fetch", (event) => {
   const { request } = event;
@@ -87,7 +100,8 @@ async function keptModel(request: Request): Promise<Response> {
   }
   const response = await fetch(request);
   if (response.ok) {
-    await cache.put(request, response.clone());
+    // Without room the page has the model all the same, for now.
+    await cache.put(request, response.clone()).catch(() => undefined);
   }
   return response;
 }

@@ -49,7 +49,13 @@ export class Embedder {
   private constructor(worker: Worker, tell: (state: ModelState) => void) {
     this.#worker = worker;
     worker.onmessage = ({ data }: MessageEvent<FromEmbedder>) => this.#receive(data, tell);
-    worker.onerror = ({ message }) => tell({ is: "failed", why: message });
+    worker.onerror = ({ message }) => {
+      tell({ is: "failed", why: message });
+      for (const { reject } of this.#waiting.values()) {
+        reject(new Error(message));
+      }
+      this.#waiting.clear();
+    };
   }
 
   /** Looks whether there is a model, and begins to load it. */

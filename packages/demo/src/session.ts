@@ -277,9 +277,9 @@ export class Session {
       return;
     }
     this.#searching = true;
-    try {
-      do {
-        this.#searchAgain = false;
+    do {
+      this.#searchAgain = false;
+      try {
         const vector = this.queryVector.peek();
         const past = this.past.peek();
         const typing = this.#typing;
@@ -311,12 +311,11 @@ export class Session {
         if (ranks === undefined && !this.#searchAgain && this.timeline.end > 0) {
           this.#readStartRanks(query, vector);
         }
-      } while (this.#searchAgain);
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      this.#searching = false;
-    }
+      } catch (error) {
+        this.#fail(error);
+      }
+    } while (this.#searchAgain);
+    this.#searching = false;
   }
 
   /** Notes how long results took, once they are on the screen. `started` leaves out what the model took. */
@@ -370,9 +369,9 @@ export class Session {
     this.#draining = true;
     try {
       while (this.#arrived.length > 0) {
-        const events = this.#arrived;
-        this.#arrived = [];
-        await this.#readSeeds(new Set(events.map(({ vectorId }) => vectorId)));
+        const count = this.#arrived.length;
+        await this.#readSeeds(new Set(this.#arrived.map(({ vectorId }) => vectorId)));
+        const events = this.#arrived.splice(0, count); // not before: what fails here is done again
         for (const event of events) {
           this.#take(event);
         }
@@ -481,8 +480,9 @@ export class Session {
       return;
     }
     this.playing.value = true;
+    const run = ++this.#run;
     try {
-      while (this.playing.value) {
+      while (this.playing.value && run === this.#run) {
         const started = performance.now();
         const past = this.past.value;
         if (past !== null) {
@@ -497,9 +497,14 @@ export class Session {
         );
       }
     } finally {
-      this.playing.value = false;
+      if (run === this.#run) {
+        this.playing.value = false;
+      }
     }
   }
+
+  /** Who plays: a player that was paused must not go on beside the next one. */
+  #run = 0;
 
   /** Applies the next edit of the stream, once those before are in. */
   playNext(): Promise<void> {
@@ -648,8 +653,7 @@ export class Session {
   async rollBack(id: string, deltaId: string): Promise<void> {
     try {
       this.past.value = null;
-      this.#mine.set(id, (this.#mine.get(id) ?? 0) + 1);
-      await this.#db.rollbackTo(id, deltaId);
+      await this.#own(id, () => this.#db.rollbackTo(id, deltaId));
     } catch (error) {
       this.#fail(error);
     }
@@ -686,10 +690,21 @@ export class Session {
 
   async #apply(delta: VectorDelta): Promise<void> {
     const { vectorId } = delta;
-    this.#mine.set(vectorId, (this.#mine.get(vectorId) ?? 0) + 1);
     const started = performance.now();
-    await this.#db.applyDelta(delta);
+    await this.#own(vectorId, () => this.#db.applyDelta(delta));
     this.latencies.add("apply", performance.now() - started);
+  }
+
+  /** Makes a call whose delta is this tab's own; one that fails brings none. */
+  async #own(id: string, call: () => Promise<unknown>): Promise<void> {
+    const count = (by: number): unknown => this.#mine.set(id, (this.#mine.get(id) ?? 0) + by);
+    count(1);
+    try {
+      await call();
+    } catch (error) {
+      count(-1);
+      throw error;
+    }
   }
 
   async #readChain(id: string | null): Promise<void> {
@@ -741,14 +756,15 @@ export class Session {
     });
     if (this.canEmbed) {
       const { port1, port2 } = new MessageChannel();
-      const kept = new Promise((resolve) => {
-        port1.onmessage = resolve;
+      const kept = new Promise<boolean>((resolve) => {
+        port1.onmessage = ({ data }) => resolve(data === true);
       });
       worker.postMessage("keep the model", [port2]);
-      await kept;
+      this.#kept = await kept;
       port1.close();
+    } else {
+      this.#kept = true; // without the model, as it is with the server
     }
-    this.#kept = true;
     this.#readFigures();
   }
 

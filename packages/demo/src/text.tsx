@@ -32,7 +32,7 @@ export function Text({ session }: { session: Session }): JSX.Element {
       ) : (
         <Editor key={`${id} ${text}`} session={session} id={id} text={text} gone={gone} />
       )}
-      <Chain session={session} id={id} />
+      <Chain key={id} session={session} id={id} />
     </>
   );
 }
@@ -172,14 +172,20 @@ function Chain({ session, id }: { session: Session; id: string }): JSX.Element |
       session.timeline.changes.find(({ deltaId }) => deltaId === opened.value) ?? latest.value;
     if (wanted === undefined || wanted.kind !== "edit") {
       steps.value = null;
-      return;
+      return undefined;
     }
+    let overtaken = false;
     session.stepsOf(id, wanted.time).then(
       (found) => {
-        steps.value = found;
+        if (!overtaken) {
+          steps.value = found;
+        }
       },
       () => undefined,
     );
+    return () => {
+      overtaken = true;
+    };
   });
   if (chain === null || chain.vectorId !== id) {
     return null;

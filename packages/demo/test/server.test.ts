@@ -50,6 +50,25 @@ test("serves WebAssembly as such", async () => {
   assert.equal(response.headers.get("content-type"), "application/wasm");
 });
 
+test("gives the whole file where a part is asked for that cannot be", async () => {
+  const response = await fetch(site.url, { headers: { range: "bytes=5-2" } });
+  assert.equal(response.status, 200);
+  assert.equal(await response.text(), "<!doctype html>the page");
+});
+
+test("goes on with what it began with when files are changed or removed", async () => {
+  const file = join(folder, "page", "gone.js");
+  await writeFile(file, "1");
+  const other = await serve({ page: join(folder, "page"), model: undefined, port: 0 });
+  try {
+    await rm(file);
+    const response = await fetch(new URL("gone.js", other.url));
+    assert.equal(await response.text(), "1");
+  } finally {
+    await other[Symbol.asyncDispose]();
+  }
+});
+
 test("serves the model, and tells that there is one", async () => {
   const about = await fetch(new URL("model/info.json", site.url));
   assert.deepEqual(await about.json(), { there: true });

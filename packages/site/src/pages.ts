@@ -63,6 +63,7 @@ export const CHAPTERS: readonly Chapter[] = [
     pages: [
       document("benchmarks", "Beside other databases"),
       { source: "packages/cli/README.md", address: "measuring", title: "Demo and benchmarks" },
+      { source: "packages/demo/README.md", address: "demo", title: "The demo's page" },
       { source: "bench/README.md", address: "bench", title: "How they measure" },
       { source: "data/README.md", address: "data", title: "The data" },
     ],

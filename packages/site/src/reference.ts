@@ -5,7 +5,10 @@ import { ROOT } from "./prepare.ts";
 const PACKAGE = join(ROOT, "packages/deltavec");
 
 /** What users import, and the source that it is made of. */
-const ENTRIES = ["index", "streams", "channel-entry", "worker"];
+const ENTRIES = [
+  ...["index", "slim", "streams", "channel-entry", "worker", "measure"],
+  ...["component/index", "component/delta-vector"],
+];
 
 /** What is wrong with the declarations' comments. */
 export class CommentError extends Error {
