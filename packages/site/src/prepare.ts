@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, extname, join, posix } from "node:path";
+import { basename, dirname, join, posix } from "node:path";
 import { PAGES } from "./pages.ts";
 
 /** Root of the repository. */
@@ -25,7 +25,8 @@ export function gather(): void {
   mkdirSync(files, { recursive: true });
   for (const { source, address } of PAGES) {
     const text = withLinks(readFileSync(join(ROOT, source), "utf8"), source, (file) => {
-      const name = extname(file) === "" ? `${basename(file)}.txt` : basename(file);
+      const isKnown = /\.(png|svg|txt)$/.test(file); // else VitePress takes it for a page
+      const name = isKnown ? basename(file) : `${basename(file)}.txt`;
       copyFileSync(join(ROOT, file), join(files, name));
       return `/files/${name}`;
     });
