@@ -1,9 +1,11 @@
 package dev.deltavec;
 
 import dev.deltavec.core.DeltaException;
+import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.concurrent.Flow;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** Publishes deltas: each subscriber has a feed of its own, and a virtual thread that reads it. */
 final class DeltaPublisher implements Flow.Publisher<DeltaEvent> {
@@ -54,35 +56,51 @@ final class DeltaPublisher implements Flow.Publisher<DeltaEvent> {
     }
 
     @Override
-    public synchronized void request(long n) {
-      if (n <= 0) {
-        misused = true;
-        feed.close();
-      } else {
-        wanted = wanted + n < 0 ? Long.MAX_VALUE : wanted + n;
+    public void request(long n) {
+      synchronized (this) {
+        if (n <= 0) {
+          misused = true;
+        } else {
+          wanted = wanted + n < 0 ? Long.MAX_VALUE : wanted + n;
+        }
+        notifyAll();
       }
-      notifyAll();
+      if (n <= 0) {
+        feed.close();
+      }
     }
 
     @Override
-    public synchronized void cancel() {
-      cancelled = true;
+    public void cancel() {
+      synchronized (this) {
+        cancelled = true;
+        notifyAll();
+      }
+      // Waits for the database, so not under the lock, which a callback of the database may wait
+      // for.
       feed.close();
-      notifyAll();
     }
 
     @Override
     public void run() {
       try {
+        DeltaException failure = null;
         while (isWanted()) {
-          if (!feed.hasNext()) {
+          DeltaEvent event;
+          try {
+            if (!feed.hasNext()) {
+              break;
+            }
+            event = feed.next();
+          } catch (NoSuchElementException e) {
+            break; // closed in between
+          } catch (DeltaException e) {
+            failure = e;
             break;
           }
-          subscriber.onNext(feed.next());
+          subscriber.onNext(event);
         }
-        end();
-      } catch (DeltaException e) {
-        subscriber.onError(e);
+        end(failure);
       } catch (RuntimeException e) {
         LOGGER.log(System.Logger.Level.ERROR, "A subscriber to published deltas failed", e);
       } finally {
@@ -109,7 +127,7 @@ final class DeltaPublisher implements Flow.Publisher<DeltaEvent> {
       return true;
     }
 
-    private void end() {
+    private void end(@Nullable DeltaException failure) {
       boolean told;
       boolean wrong;
       synchronized (this) {
@@ -118,6 +136,8 @@ final class DeltaPublisher implements Flow.Publisher<DeltaEvent> {
       }
       if (wrong) {
         subscriber.onError(new IllegalArgumentException("request of no or fewer deltas"));
+      } else if (failure != null) {
+        subscriber.onError(failure);
       } else if (!told) {
         subscriber.onComplete();
       }

@@ -86,12 +86,12 @@ public final class DeltaVectorDB implements AutoCloseable {
     repairs = new Repairs(gate, store, idleRepair);
     following = new Following(gate, store, repairs);
     changes = new Changes(store, following);
+    following.startAt(store.arrived()); // before readers bound what memory it may take
     readers = new Readers(gate, store);
     searches = new Searches(gate, store, readers);
     past = new Past(store);
     exchange = new Exchange(store, following);
     transfers = new Transfers(gate, store, following, durable);
-    following.startAt(store.arrived());
   }
 
   /**

@@ -110,8 +110,12 @@ final class Readers {
         own.lock();
         return store;
       }
-      boolean added = add();
-      gate.unshare();
+      boolean added;
+      try {
+        added = add();
+      } finally {
+        gate.unshare();
+      }
       if (!added) {
         addAlone();
       }

@@ -100,8 +100,8 @@ final class Texts {
   static void putDeltaId(int at, long time, int sequence, long replica) {
     long high = time << 16 | sequence >>> 16;
     long low = (long) sequence << 48 | replica;
-    for (int i = at + ID_BYTES - 1; i >= at; i--) {
-      MEMORY.putByte(i, digit((int) low & 31));
+    for (int i = ID_BYTES - 1; i >= 0; i--) {
+      MEMORY.putByte(at + i, digit((int) low & 31));
       low = low >>> 5 | high << 59;
       high >>>= 5;
     }

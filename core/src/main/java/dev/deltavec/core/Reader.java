@@ -54,11 +54,17 @@ public final class Reader {
    * @throws DeltaException {@code OUT_OF_MEMORY}
    */
   public static Reader attach(Memory memory, Kernels kernels, DatabaseOptions options, int root) {
-    Image image = new Image(new Heap(memory), kernels, options, root);
-    Index index = new Index(image, kernels, options);
-    FilterCache filters = new FilterCache(image, index);
-    Searcher searcher = new Searcher(image, kernels, index, options);
-    return new Reader(image, kernels, index, filters, searcher, options);
+    Heap heap = new Heap(memory);
+    try {
+      Image image = new Image(heap, kernels, options, root);
+      Index index = new Index(image, kernels, options);
+      FilterCache filters = new FilterCache(image, index);
+      Searcher searcher = new Searcher(image, kernels, index, options);
+      return new Reader(image, kernels, index, filters, searcher, options);
+    } catch (DeltaException e) {
+      heap.close();
+      throw e;
+    }
   }
 
   /**

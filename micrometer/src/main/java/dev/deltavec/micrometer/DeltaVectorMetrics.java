@@ -80,8 +80,13 @@ public final class DeltaVectorMetrics implements MeterBinder, AutoCloseable {
   @Override
   public synchronized void bindTo(MeterRegistry registry) {
     Bound meters = new Bound(registry);
-    meters.calls = db.onCall(meters::timed);
-    meters.register();
+    try {
+      meters.calls = db.onCall(meters::timed);
+      meters.register();
+    } catch (RuntimeException e) {
+      meters.remove();
+      throw e;
+    }
     bound.add(meters);
   }
 
@@ -92,6 +97,9 @@ public final class DeltaVectorMetrics implements MeterBinder, AutoCloseable {
     bound.clear();
   }
 
+  /** The statistics as they were at a time of the clock; none once the database is closed. */
+  private record Reading(@Nullable DeltaStats stats, long asked) {}
+
   /** The meters in one registry. */
   private final class Bound {
     private final MeterRegistry registry;
@@ -101,9 +109,8 @@ public final class DeltaVectorMetrics implements MeterBinder, AutoCloseable {
     private final Timer[] failed = new Timer[DatabaseCall.values().length];
     private final Counter[] items = new Counter[DatabaseCall.values().length];
     private DeltaVectorDB.@Nullable Subscription calls;
-    private @Nullable DeltaStats stats;
-    private long asked;
-    private double lastDeltas;
+    private volatile @Nullable Reading reading;
+    private volatile double lastDeltas;
 
     Bound(MeterRegistry registry) {
       this.registry = registry;
@@ -293,20 +300,26 @@ public final class DeltaVectorMetrics implements MeterBinder, AutoCloseable {
       });
     }
 
-    private synchronized @Nullable DeltaStats stats() {
+    /**
+     * Without a lock: a callback of the database may ask while another thread waits for the
+     * database here.
+     */
+    private @Nullable DeltaStats stats() {
       long now = clock.monotonicTime();
-      if (stats == null || now - asked >= MAX_AGE.toNanos()) {
+      Reading last = reading;
+      if (last == null || last.stats == null || now - last.asked >= MAX_AGE.toNanos()) {
+        DeltaStats stats = null;
         try {
           stats = db.stats();
         } catch (DeltaException e) {
           if (e.code() != ErrorCode.CLOSED) {
             throw e;
           }
-          stats = null;
         }
-        asked = now;
+        last = new Reading(stats, now);
+        reading = last;
       }
-      return stats;
+      return last.stats;
     }
 
     private void remove() {
