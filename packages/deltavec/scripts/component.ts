@@ -127,7 +127,7 @@ const COPIES: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /const \{ read, written \} = TEXT_ENCODER_UTF8\.encodeInto\(\s*s,\s*new Uint8Array\(memory\.buffer, ptr, len\),\s*\);\s*if \(read !== s\.length \|\| written !== len\) \{\s*throw new Error\([^)]*\);\s*\}/g,
-    "writeText(s, memory, ptr, len);",
+    "writeText(s, memory, ptr);",
   ],
   [/let valData(\w+);\s*const valLenBytes\1 =/g, "const valLenBytes$1 ="],
   [

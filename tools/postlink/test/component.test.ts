@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { featureArguments } from "../src/features.ts";
 import { LinkError, link } from "../src/link.ts";
 import { DELTA_VECTOR, DELTAVEC, PRODUCTS, type Product } from "../src/product.ts";
 import { customSections } from "../src/sections.ts";
+import { cli } from "./cli.ts";
 import { assembled, teavmOutput } from "./teavm.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "postlink-component-"));
@@ -201,20 +201,6 @@ test("a world that imports more than the clock is refused", async () => {
     new LinkError("the component imports wasi:random/random"),
   );
 });
-
-/** Runs the command line; its exit code and all it printed. */
-function cli(...args: string[]): { code: number; text: string } {
-  const main = join(import.meta.dirname, "../src/main.ts");
-  try {
-    return {
-      code: 0,
-      text: execFileSync(process.execPath, [main, ...args], { encoding: "utf8", stdio: "pipe" }),
-    };
-  } catch (error) {
-    const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string };
-    return { code: status, text: stdout + stderr };
-  }
-}
 
 /** Arguments that make a component of a core; the files are written. */
 function componentArguments(out: string): string[] {

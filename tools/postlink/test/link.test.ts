@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { run } from "../src/binaryen.ts";
 import { FEATURES, featureArguments } from "../src/features.ts";
 import { LinkError, type LinkOutput, link, verify } from "../src/link.ts";
 import { MODULE, type Product } from "../src/product.ts";
+import { cli } from "./cli.ts";
 import { teavmOutput } from "./teavm.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "postlink-"));
@@ -352,20 +352,6 @@ test("output that needs a feature not on the list is refused", () => {
     /threads|atomic|shared/i,
   );
 });
-
-/** Runs the command line; its exit code and all it printed. */
-function cli(...args: string[]): { code: number; text: string } {
-  const main = join(import.meta.dirname, "../src/main.ts");
-  try {
-    return {
-      code: 0,
-      text: execFileSync(process.execPath, [main, ...args], { encoding: "utf8", stdio: "pipe" }),
-    };
-  } catch (error) {
-    const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string };
-    return { code: status, text: stdout + stderr };
-  }
-}
 
 function files(): string[] {
   writeFileSync(join(directory, "teavm-in.wasm"), teavm(F));

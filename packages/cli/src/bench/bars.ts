@@ -85,9 +85,7 @@ export function figures(
     package_gzip_kb: sizes.package_gzip_bytes / 1000,
     init_ms: scaled(mean("init"), 1000),
   };
-  return Object.fromEntries(
-    BARS.flatMap(({ name }) => (all[name] === undefined ? [] : [[name, all[name]]])),
-  );
+  return measured(BARS, all);
 }
 
 /** Whether a figure keeps its bar; undefined where no bound is set. */
@@ -96,4 +94,27 @@ export function kept(bar: Bar, figure: number): boolean | undefined {
     return undefined;
   }
   return bar.atLeast ? figure >= bar.limit : figure <= bar.limit;
+}
+
+/** The figures of bars, in their order, without those that were not measured. */
+export function measured(
+  bars: readonly Bar[],
+  figures: Readonly<Record<string, number | undefined>>,
+): Record<string, number> {
+  return Object.fromEntries(
+    bars.flatMap(({ name }) => (figures[name] === undefined ? [] : [[name, figures[name]]])),
+  );
+}
+
+/** The names of the bars that are missed. */
+export function missedOf(
+  bars: readonly Bar[],
+  figures: Readonly<Record<string, number>>,
+): string[] {
+  return bars
+    .filter((bar) => {
+      const figure = figures[bar.name];
+      return figure !== undefined && kept(bar, figure) === false;
+    })
+    .map(({ name }) => name);
 }

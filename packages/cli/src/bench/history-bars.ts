@@ -1,5 +1,5 @@
 import type { EngineName } from "../engine/engine.ts";
-import type { Bar } from "./bars.ts";
+import { type Bar, measured } from "./bars.ts";
 import type { HistoryFigures } from "./history.ts";
 import type { FrameCount, HistoryBytes, StreamBytes } from "./history-protocol.ts";
 
@@ -74,7 +74,5 @@ export function historyFigures(
     history_slowdown:
       chromium && Math.max(...Object.values(chromium.present).map(({ ratio }) => ratio)),
   };
-  return Object.fromEntries(
-    HISTORY_BARS.flatMap(({ name }) => (all[name] === undefined ? [] : [[name, all[name]]])),
-  );
+  return measured(HISTORY_BARS, all);
 }

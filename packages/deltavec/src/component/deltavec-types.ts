@@ -1,10 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-/** Names a delta: 26 characters (Crockford base32) that sort by time. */
-export type DeltaId = string;
+import type { DeltaId, DeltaOperation, VectorId } from "./delta-vector-types.ts";
 
-/** Names a vector: 1 to 1,024 bytes of UTF-8. */
-export type VectorId = string;
+export type { DeltaId, SparseUpdate, VectorId } from "./delta-vector-types.ts";
 
 /** Unix milliseconds, below 2^48. */
 export type Milliseconds = bigint;
@@ -96,29 +94,8 @@ export interface Options {
   replica?: bigint;
 }
 
-/** The values that a sparse delta sets: as many indices as values, each index once, in any order. */
-export interface SparseUpdate {
-  indices: Uint32Array;
-  values: Float32Array;
-}
-
-/**
- * What is done to a vector.
- *
- * - `create`: a new vector of these values. Its id must not be in use.
- * - `sparse`: sets some of its values.
- * - `dense`: replaces all of its values.
- * - `scale`: multiplies all of its values.
- * - `offset`: adds to all of its values.
- * - `delete`: removes the vector. Its id may be used again.
- */
-export type Operation =
-  | { tag: "create"; val: Float32Array }
-  | { tag: "sparse"; val: SparseUpdate }
-  | { tag: "dense"; val: Float32Array }
-  | { tag: "scale"; val: number }
-  | { tag: "offset"; val: number }
-  | { tag: "delete" };
+/** What is done to a vector: the same in both worlds. */
+export type Operation = DeltaOperation;
 
 /** One change to one vector. */
 export interface Delta {

@@ -32,44 +32,45 @@ interface CoreInstance {
  */
 class QuickMemory implements ViewedMemory {
   readonly #memory: WebAssembly.Memory;
-  #buffer: ArrayBuffer;
-  #bytes: Uint8Array;
-  #floats: Float32Array;
-  #words: Uint32Array;
+  #views: ViewedMemory & { readonly buffer: ArrayBuffer };
 
   constructor(memory: WebAssembly.Memory) {
     this.#memory = memory;
-    this.#buffer = memory.buffer;
-    this.#bytes = new Uint8Array(this.#buffer);
-    this.#floats = new Float32Array(this.#buffer);
-    this.#words = new Uint32Array(this.#buffer);
+    this.#views = viewsOn(memory.buffer);
   }
 
   get buffer(): ArrayBuffer {
-    // A buffer has no bytes any more when the memory has grown, and never has none before.
-    if (this.#buffer.byteLength === 0) {
-      this.#buffer = this.#memory.buffer;
-      this.#bytes = new Uint8Array(this.#buffer);
-      this.#floats = new Float32Array(this.#buffer);
-      this.#words = new Uint32Array(this.#buffer);
-    }
-    return this.#buffer;
+    return this.#current().buffer;
   }
 
   get bytes(): Uint8Array {
-    this.buffer;
-    return this.#bytes;
+    return this.#current().bytes;
   }
 
   get floats(): Float32Array {
-    this.buffer;
-    return this.#floats;
+    return this.#current().floats;
   }
 
   get words(): Uint32Array {
-    this.buffer;
-    return this.#words;
+    return this.#current().words;
   }
+
+  #current(): ViewedMemory & { readonly buffer: ArrayBuffer } {
+    // A buffer has no bytes any more when the memory has grown, and never has none before.
+    if (this.#views.buffer.byteLength === 0) {
+      this.#views = viewsOn(this.#memory.buffer);
+    }
+    return this.#views;
+  }
+}
+
+function viewsOn(buffer: ArrayBuffer): ViewedMemory & { readonly buffer: ArrayBuffer } {
+  return {
+    buffer,
+    bytes: new Uint8Array(buffer),
+    floats: new Float32Array(buffer),
+    words: new Uint32Array(buffer),
+  };
 }
 
 /** A component as the build left it. */

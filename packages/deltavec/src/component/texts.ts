@@ -15,19 +15,9 @@ export function readText({ bytes }: ViewedMemory, address: number, length: numbe
   return readUtf8(bytes, address >>> 0, length);
 }
 
-/** Writes a text into as many bytes as it takes. */
-export function writeText(
-  text: string,
-  { bytes }: ViewedMemory,
-  address: number,
-  length: number,
-): void {
-  const at = address >>> 0;
-  if (text.length === length) {
-    writeUtf8(bytes, at, text);
-  } else {
-    new TextEncoder().encodeInto(text, bytes.subarray(at, at + length));
-  }
+/** Writes a text, for which there is as much room as it takes. */
+export function writeText(text: string, { bytes }: ViewedMemory, address: number): void {
+  writeUtf8(bytes, address >>> 0, text);
 }
 
 /** Writes the bytes of an array, or of whatever has a buffer, or of a buffer. */

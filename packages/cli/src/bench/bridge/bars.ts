@@ -1,4 +1,4 @@
-import { type Bar, kept } from "../bars.ts";
+import { type Bar, measured, missedOf } from "../bars.ts";
 import type { BridgeResults } from "./protocol.ts";
 
 /** What was measured of the parts on one engine. */
@@ -61,15 +61,10 @@ export function bridgeFigures(engine: BridgeFigures): Record<string, number> {
     readers2_writer_loss: readers?.channel.loss.median,
     soak_faults: soak?.faults,
   };
-  return Object.fromEntries(
-    BRIDGE_BARS.flatMap(({ name }) => (figures[name] === undefined ? [] : [[name, figures[name]]])),
-  );
+  return measured(BRIDGE_BARS, figures);
 }
 
 /** The names of the bars that are missed. */
 export function missed(figures: Readonly<Record<string, number>>): string[] {
-  return BRIDGE_BARS.filter((bar) => {
-    const figure = figures[bar.name];
-    return figure !== undefined && kept(bar, figure) === false;
-  }).map(({ name }) => name);
+  return missedOf(BRIDGE_BARS, figures);
 }

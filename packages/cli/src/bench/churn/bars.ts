@@ -1,4 +1,4 @@
-import { type Bar, kept } from "../bars.ts";
+import { type Bar, measured, missedOf } from "../bars.ts";
 import type { ChurnCase, ChurnResults, ScaleFigures, Wrong } from "./protocol.ts";
 
 /** What was measured of the parts on one engine; `scale` by size, the smallest first. */
@@ -132,9 +132,7 @@ export function churnFigures(engine: ChurnFigures): Record<string, number> {
     scale_build_ratio: scaled((figures) => figures.build_us),
     scale_memory_ratio: scaled(({ memory, search: { vectors } }) => memory.used / vectors),
   };
-  return Object.fromEntries(
-    CHURN_BARS.flatMap(({ name }) => (figures[name] === undefined ? [] : [[name, figures[name]]])),
-  );
+  return measured(CHURN_BARS, figures);
 }
 
 /** All states that were held against a database built anew. */
@@ -149,10 +147,7 @@ export function wrongs({ scale, ...parts }: ChurnFigures): readonly Wrong[] {
 
 /** The names of the bars that are missed. */
 export function missed(figures: Readonly<Record<string, number>>): string[] {
-  return CHURN_BARS.filter((bar) => {
-    const figure = figures[bar.name];
-    return figure !== undefined && kept(bar, figure) === false;
-  }).map(({ name }) => name);
+  return missedOf(CHURN_BARS, figures);
 }
 
 function most(values: readonly number[]): number | undefined {

@@ -1,4 +1,4 @@
-import { type Bar, kept } from "../bars.ts";
+import { type Bar, measured, missedOf } from "../bars.ts";
 import type { ComponentFigures, World } from "./protocol.ts";
 
 /** The world that calls are held to; sizes and wasmtime's figures are the worse ones of both. */
@@ -28,19 +28,12 @@ export function componentFigures(found: ComponentFigures): Record<string, number
     jco_batch100_us: own?.batch100.median,
     soak_growth_mb: worst(soak, ({ grown_mb }) => grown_mb),
   };
-  return Object.fromEntries(
-    COMPONENT_BARS.flatMap(({ name }) =>
-      figures[name] === undefined ? [] : [[name, figures[name]]],
-    ),
-  );
+  return measured(COMPONENT_BARS, figures);
 }
 
 /** The names of the bars that are missed. */
 export function missed(figures: Readonly<Record<string, number>>): string[] {
-  return COMPONENT_BARS.filter((bar) => {
-    const figure = figures[bar.name];
-    return figure !== undefined && kept(bar, figure) === false;
-  }).map(({ name }) => name);
+  return missedOf(COMPONENT_BARS, figures);
 }
 
 function worst<T>(

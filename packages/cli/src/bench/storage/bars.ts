@@ -1,5 +1,5 @@
 import type { EngineName } from "../../engine/engine.ts";
-import { type Bar, kept } from "../bars.ts";
+import { type Bar, measured, missedOf } from "../bars.ts";
 import type { KillFigures, StorageResults } from "./protocol.ts";
 
 /** What was measured of the parts on one engine. */
@@ -81,17 +81,10 @@ export function storageFigures(
     kills: kills?.kills,
     kills_lost: kills?.lost,
   };
-  return Object.fromEntries(
-    STORAGE_BARS.flatMap(({ name }) =>
-      figures[name] === undefined ? [] : [[name, figures[name]]],
-    ),
-  );
+  return measured(STORAGE_BARS, figures);
 }
 
 /** The names of the bars that are missed. */
 export function missed(figures: Readonly<Record<string, number>>): string[] {
-  return STORAGE_BARS.filter((bar) => {
-    const figure = figures[bar.name];
-    return figure !== undefined && kept(bar, figure) === false;
-  }).map(({ name }) => name);
+  return missedOf(STORAGE_BARS, figures);
 }

@@ -5,7 +5,6 @@ import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.index.Searcher;
-import dev.deltavec.core.snapshot.SnapshotWriter;
 import dev.deltavec.wasm.LinearMemory;
 import dev.deltavec.wasm.Native;
 import org.teavm.interop.Export;
@@ -214,18 +213,9 @@ final class DeltaDb {
       return listed(0, 0);
     }
     try {
-      long size =
-          database.exportBegin(SnapshotWriter.INDEX | SnapshotWriter.HISTORY | SnapshotWriter.SIZE);
-      if (size > Integer.MAX_VALUE) {
-        return listed(0, 0);
-      }
-      int start = Guest.ARENA.take((int) size, 1);
-      int at = start;
-      for (int bytes = database.exportNext(); bytes > 0; bytes = database.exportNext()) {
-        MEMORY.copy(database.output(), at, bytes);
-        at += bytes;
-      }
-      return listed(start, at - start);
+      Snapshots.write(database, true, true, RETURN);
+      Guest.ARENA.done();
+      return RETURN;
     } catch (Throwable e) {
       return nothing(e);
     }

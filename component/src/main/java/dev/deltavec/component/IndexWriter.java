@@ -1,5 +1,6 @@
 package dev.deltavec.component;
 
+import dev.deltavec.core.history.DeltaLog;
 import dev.deltavec.core.memory.Memory;
 
 /** Writes the indices of sparse deltas as frames have them: as distances, or as runs. */
@@ -70,11 +71,11 @@ final class IndexWriter {
     for (int i = 0; i < n; ) {
       int end = runEnd(list, i, n);
       count++;
-      sum += varintBytes(index(list, i) - least) + varintBytes(end - i - 1);
+      sum += DeltaLog.varintBytes(index(list, i) - least) + DeltaLog.varintBytes(end - i - 1);
       least = index(list, end - 1) + 1;
       i = end;
     }
-    return sum + varintBytes(count) < bytes ? count : 0;
+    return sum + DeltaLog.varintBytes(count) < bytes ? count : 0;
   }
 
   private int putRuns(int at, int list, int n) {
@@ -159,17 +160,6 @@ final class IndexWriter {
 
   /** Writes an unsigned number as a varint and returns the address behind it. */
   static int putVarint(Memory memory, int at, int value) {
-    int rest = value;
-    int to = at;
-    while (rest >>> 7 != 0) {
-      memory.putByte(to++, (byte) (rest | 0x80));
-      rest >>>= 7;
-    }
-    memory.putByte(to++, (byte) rest);
-    return to;
-  }
-
-  private static int varintBytes(int value) {
-    return value == 0 ? 1 : (38 - Integer.numberOfLeadingZeros(value)) / 7;
+    return DeltaLog.putVarint(memory, at, Integer.toUnsignedLong(value));
   }
 }

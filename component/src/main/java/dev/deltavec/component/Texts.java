@@ -48,7 +48,7 @@ final class Texts {
    */
   static void putError(int slot, String text) {
     MEMORY.putInt(slot, Guest.TEXT);
-    MEMORY.putInt(slot + 4, encode(text, Guest.TEXT, Guest.TEXT_BYTES));
+    MEMORY.putInt(slot + 4, Utf8.encode(MEMORY, Guest.TEXT, Guest.TEXT_BYTES, text));
   }
 
   /**
@@ -62,31 +62,7 @@ final class Texts {
     int most = 3 * text.length() + 4;
     int start = Guest.ARENA.take(most, 1);
     MEMORY.putInt(slot, start);
-    MEMORY.putInt(slot + 4, encode(text, start, most));
-  }
-
-  /** Writes UTF-8 into {@code room} bytes; returns how many there are. */
-  private static int encode(String text, int start, int room) {
-    int at = start;
-    int limit = start + room - 4;
-    for (int i = 0; i < text.length() && at <= limit; ) {
-      int c = text.codePointAt(i);
-      i += c < 0x10000 ? 1 : 2;
-      if (c < 0x80) {
-        MEMORY.putByte(at++, (byte) c);
-        continue;
-      }
-      if (c >= 0xd800 && c < 0xe000) {
-        c = 0xfffd;
-      }
-      int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-      MEMORY.putByte(at++, (byte) ((0xff80 >> more) | (c >> (6 * more))));
-      while (more > 0) {
-        more--;
-        MEMORY.putByte(at++, (byte) (0x80 | ((c >> (6 * more)) & 0x3f)));
-      }
-    }
-    return at - start;
+    MEMORY.putInt(slot + 4, Utf8.encode(MEMORY, start, most, text));
   }
 
   /**

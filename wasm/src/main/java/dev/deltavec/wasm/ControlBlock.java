@@ -1,5 +1,6 @@
 package dev.deltavec.wasm;
 
+import dev.deltavec.core.delta.Utf8;
 import dev.deltavec.core.memory.Memory;
 
 /**
@@ -76,31 +77,7 @@ final class ControlBlock {
   void error(String message, int index) {
     memory.putInt(address + INDEX, index);
     memory.putInt(address + MESSAGE, address + BYTES);
-    memory.putInt(address + MESSAGE_BYTES, encode(message));
-  }
-
-  /** Writes UTF-8, a lone surrogate as U+FFFD; returns the bytes. */
-  private int encode(String text) {
-    int start = address + BYTES;
-    int at = start;
-    int limit = start + MESSAGE_CAPACITY - 4;
-    for (int i = 0; i < text.length() && at <= limit; ) {
-      int c = text.codePointAt(i);
-      i += c < 0x10000 ? 1 : 2;
-      if (c < 0x80) {
-        memory.putByte(at++, (byte) c);
-        continue;
-      }
-      if (c >= 0xd800 && c < 0xe000) {
-        c = 0xfffd;
-      }
-      int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-      memory.putByte(at++, (byte) ((0xff80 >> more) | (c >> (6 * more))));
-      while (more > 0) {
-        more--;
-        memory.putByte(at++, (byte) (0x80 | ((c >> (6 * more)) & 0x3f)));
-      }
-    }
-    return at - start;
+    memory.putInt(
+        address + MESSAGE_BYTES, Utf8.encode(memory, address + BYTES, MESSAGE_CAPACITY, message));
   }
 }

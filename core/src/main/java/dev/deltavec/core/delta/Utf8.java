@@ -79,4 +79,35 @@ public final class Utf8 {
     }
     return new String(text, 0, n);
   }
+
+  /**
+   * Writes a text as far as there is room for it, a lone surrogate as U+FFFD. O(length)
+   *
+   * @param address where to
+   * @param room bytes there, 4 or more; what does not fit is left out
+   * @param text any text
+   * @return the bytes written
+   */
+  public static int encode(Memory memory, int address, int room, String text) {
+    int at = address;
+    int limit = address + room - 4;
+    for (int i = 0; i < text.length() && at <= limit; ) {
+      int c = text.codePointAt(i);
+      i += c < 0x10000 ? 1 : 2;
+      if (c < 0x80) {
+        memory.putByte(at++, (byte) c);
+        continue;
+      }
+      if (c >= 0xd800 && c < 0xe000) {
+        c = 0xfffd;
+      }
+      int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+      memory.putByte(at++, (byte) ((0xff80 >> more) | (c >> (6 * more))));
+      while (more > 0) {
+        more--;
+        memory.putByte(at++, (byte) (0x80 | ((c >> (6 * more)) & 0x3f)));
+      }
+    }
+    return at - address;
+  }
 }
