@@ -11,4 +11,5 @@ module dev.deltavec {
   requires static jdk.incubator.vector;
 
   exports dev.deltavec;
+  exports dev.deltavec.log;
 }

@@ -1,0 +1,3 @@
+/** An Apache Kafka broker in this process. */
+@org.jspecify.annotations.NullMarked
+package dev.deltavec.broker;

@@ -1,0 +1,3 @@
+/** Follows a deltavec gateway. */
+@org.jspecify.annotations.NullMarked
+package dev.deltavec.client;

@@ -1,0 +1,3 @@
+/** What feeds a database of many shards: its log of record, as an interface. */
+@org.jspecify.annotations.NullMarked
+package dev.deltavec.log;

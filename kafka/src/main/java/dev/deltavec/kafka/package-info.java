@@ -1,0 +1,3 @@
+/** Deltas in shards on Apache Kafka. */
+@org.jspecify.annotations.NullMarked
+package dev.deltavec.kafka;
