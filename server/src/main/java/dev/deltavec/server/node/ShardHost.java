@@ -8,6 +8,7 @@ import dev.deltavec.log.LogException;
 import dev.deltavec.server.shard.Applier;
 import dev.deltavec.server.shard.FollowerSnapshots;
 import dev.deltavec.server.shard.OwnerStates;
+import dev.deltavec.server.shard.ShardCounters;
 import dev.deltavec.server.shard.ShardFiles;
 import dev.deltavec.server.shard.ShardRunner;
 import dev.deltavec.server.shard.ShardSettings;
@@ -48,6 +49,7 @@ public final class ShardHost implements AutoCloseable {
   private final Applier live;
   private final Applier catchUp;
   private final FollowerSnapshots snapshots;
+  private final ShardCounters counters = new ShardCounters();
   private volatile @Nullable View view;
   private volatile @Nullable View previous;
   private volatile long viewSince;
@@ -125,11 +127,10 @@ public final class ShardHost implements AutoCloseable {
   private void queue(Slot slot) {
     if (!closed && slot.queued.compareAndSet(false, true)) {
       try {
-        restores.execute(
-            () -> {
-              slot.queued.set(false);
-              settle(slot);
-            });
+        restores.execute(() -> {
+          slot.queued.set(false);
+          settle(slot);
+        });
       } catch (RejectedExecutionException e) {
         LOG.log(Level.DEBUG, "the node ends");
       }
@@ -152,7 +153,7 @@ public final class ShardHost implements AutoCloseable {
   }
 
   private void open(Slot slot) {
-    ShardRunner runner = new ShardRunner(slot.shard, settings, log);
+    ShardRunner runner = new ShardRunner(slot.shard, settings, log, counters);
     slot.runner = runner;
     slot.filesRemoved = false;
     long start = System.nanoTime();
@@ -185,8 +186,7 @@ public final class ShardHost implements AutoCloseable {
     slot.retryAt = clock.millis() + wait;
     slot.problem = problem;
     LOG.log(
-        Level.WARNING,
-        "shard " + slot.shard + " " + problem + "; tried again in " + wait + " ms");
+        Level.WARNING, "shard " + slot.shard + " " + problem + "; tried again in " + wait + " ms");
   }
 
   private void shut(Slot slot, ShardRunner runner) {
@@ -349,9 +349,10 @@ public final class ShardHost implements AutoCloseable {
   /**
    * Writes states of all own shards, as the node is about to end.
    *
-   * @param until time in Unix milliseconds after which no more are begun
+   * @param timeout after which no more are begun
    */
-  public void writeStates(long until) {
+  public void writeStates(Duration timeout) {
+    long until = clock.millis() + timeout.toMillis();
     for (Slot slot : slots) {
       OwnerStates states = slot.states;
       if (states != null && clock.millis() < until) {
@@ -452,6 +453,11 @@ public final class ShardHost implements AutoCloseable {
     urls.remove(now.self().url());
     urls.remove("");
     return List.copyOf(urls);
+  }
+
+  /** Returns what was counted in all shards. */
+  public ShardCounters counters() {
+    return counters;
   }
 
   /** Returns the snapshots for followers. */

@@ -14,7 +14,9 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Reads filters on metadata as {@code docs/filter.md} writes them as JSON, in TypeScript's form. */
+/**
+ * Reads filters on metadata as {@code docs/filter.md} writes them as JSON, in TypeScript's form.
+ */
 public final class FilterParser {
   private static final int MAX_DEPTH = 32;
   private static final int MAX_CHARS = 1 << 16;
@@ -108,7 +110,8 @@ public final class FilterParser {
           return value.booleanValue() ? exists : MetadataFilter.not(exists);
         }
         default ->
-            throw invalid(at, "has " + each.getKey() + ", which is none of equals, in, range, exists");
+            throw invalid(
+                at, "has " + each.getKey() + ", which is none of equals, in, range, exists");
       }
     }
     throw invalid(at, "must have one of equals, in, range, exists");
@@ -136,12 +139,11 @@ public final class FilterParser {
       throw invalid(at, "must have one of gt, gte, lt, lte");
     }
     node.fieldNames()
-        .forEachRemaining(
-            name -> {
-              if (!BOUNDS.contains(name)) {
-                throw invalid(at, "has " + name + ", which is none of gt, gte, lt, lte");
-              }
-            });
+        .forEachRemaining(name -> {
+          if (!BOUNDS.contains(name)) {
+            throw invalid(at, "has " + name + ", which is none of gt, gte, lt, lte");
+          }
+        });
     return new MetadataFilter.Range(
         field,
         bound(node.get("gt"), at),

@@ -83,8 +83,7 @@ public final class LocalSearch {
     return options;
   }
 
-  private static List<SearchResult> search(
-      DeltaVectorDB db, Query query, SearchOptions options) {
+  private static List<SearchResult> search(DeltaVectorDB db, Query query, SearchOptions options) {
     int k = query.k();
     if (query.prefixes().isEmpty()) {
       return db.search(query.vector(), k, options);

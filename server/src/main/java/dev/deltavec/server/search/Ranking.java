@@ -15,8 +15,7 @@ final class Ranking {
   Ranking(Metric metric) {
     Comparator<SearchResult> byScore = (a, b) -> Float.compare(a.score(), b.score());
     order =
-        (metric == Metric.EUCLIDEAN ? byScore : byScore.reversed())
-            .thenComparing(SearchResult::id);
+        (metric == Metric.EUCLIDEAN ? byScore : byScore.reversed()).thenComparing(SearchResult::id);
   }
 
   /** Returns the best of all lists. */

@@ -95,8 +95,7 @@ public final class Searcher {
       }
       byUrl.forEach((url, some) -> {
         underWay++;
-        threads.add(
-            Thread.ofVirtual().name("search").start(() -> replies.add(askNode(url, some))));
+        threads.add(Thread.ofVirtual().name("search").start(() -> replies.add(askNode(url, some))));
       });
     }
 

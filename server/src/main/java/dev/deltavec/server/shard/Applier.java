@@ -33,6 +33,8 @@ public final class Applier implements AutoCloseable {
   /** What the reader reads. Of the thread that calls {@link #step}. */
   private Map<Integer, ShardRunner> assigned = Map.of();
 
+  private boolean unchecked;
+
   /**
    * An applier without shards.
    *
@@ -78,26 +80,25 @@ public final class Applier implements AutoCloseable {
    * @throws LogException if the log cannot be reached; it may be tried again
    */
   public int step(Duration timeout) {
-    if (changed.getAndSet(false)) {
-      try {
-        assign();
-      } catch (RuntimeException e) {
-        changed.set(true);
-        throw e;
-      }
-    }
-    List<DeltaLog.Entry> entries;
     try {
-      entries = reader.poll(timeout);
+      if (changed.getAndSet(false)) {
+        assign();
+      }
+      List<DeltaLog.Entry> entries = reader.poll(timeout);
+      if (unchecked) {
+        requireBegun();
+        unchecked = false;
+      }
+      apply(entries);
+      return entries.size();
     } catch (LogException e) {
+      changed.set(true); // what was read and not applied is read again
       if (e.reason() != LogException.Reason.BEHIND) {
         throw e;
       }
       dropBehind();
       return 0;
     }
-    apply(entries);
-    return entries.size();
   }
 
   private void assign() {
@@ -105,10 +106,20 @@ public final class Applier implements AutoCloseable {
     Map<Integer, Long> offsets = new HashMap<>();
     assigned.forEach((shard, runner) -> offsets.put(shard, runner.next()));
     reader.assign(offsets);
+    unchecked = true;
+  }
+
+  /** A reader that is told to begin with a record that is gone begins with a later one. */
+  private void requireBegun() {
+    for (ShardRunner runner : assigned.values()) {
+      if (runner.next() < log.begin(runner.shard())) {
+        throw new LogException(
+            LogException.Reason.BEHIND, "records of shard " + runner.shard() + " are gone");
+      }
+    }
   }
 
   private void dropBehind() {
-    changed.set(true); // the others go on where they are
     for (ShardRunner runner : assigned.values()) {
       if (runner.next() < log.begin(runner.shard())) {
         LOG.log(
@@ -128,17 +139,15 @@ public final class Applier implements AutoCloseable {
       byShard.computeIfAbsent(entry.shard(), n -> new ArrayList<>()).add(entry);
     }
     List<CompletableFuture<?>> others = new ArrayList<>();
-    assigned.forEach(
-        (shard, runner) -> {
-          List<DeltaLog.Entry> mine = byShard.getOrDefault(shard, List.of());
-          long position = reader.position(shard);
-          if (mine.isEmpty() || byShard.size() == 1) {
-            apply(runner, mine, position);
-          } else {
-            others.add(
-                CompletableFuture.runAsync(() -> apply(runner, mine, position), workers));
-          }
-        });
+    assigned.forEach((shard, runner) -> {
+      List<DeltaLog.Entry> mine = byShard.getOrDefault(shard, List.of());
+      long position = reader.position(shard);
+      if (mine.isEmpty() || byShard.size() == 1) {
+        apply(runner, mine, position);
+      } else {
+        others.add(CompletableFuture.runAsync(() -> apply(runner, mine, position), workers));
+      }
+    });
     others.forEach(CompletableFuture::join);
   }
 

@@ -100,8 +100,7 @@ public final class OwnerStates implements AutoCloseable {
       writtenOffset = changed.offset();
       writtenAt = clock.millis();
       runner.requireStore().stateOffset(changed.offset());
-      LOG.log(
-          Level.DEBUG, "states of shard {0}: {1} up to {2}", shard, written, changed.offset());
+      LOG.log(Level.DEBUG, "states of shard {0}: {1} up to {2}", shard, written, changed.offset());
       return true;
     } catch (RuntimeException e) {
       runner.addChanged(changed.ids());

@@ -24,8 +24,7 @@ public final class ShardFiles {
       return;
     }
     try (Stream<Path> files = Files.list(settings.directory())) {
-      others =
-          files.filter(file -> file.getFileName().toString().startsWith(aside)).toList();
+      others = files.filter(file -> file.getFileName().toString().startsWith(aside)).toList();
     }
     for (Path other : others) {
       ShardStore.remove(other);

@@ -21,7 +21,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -79,16 +78,20 @@ public final class ShardRunner implements AutoCloseable {
   private @Nullable Set<String> dirty;
   private @Nullable OutputStream recording;
   private @Nullable IOException recordingFailed;
-  private final LongAdder merged = new LongAdder();
-  private final LongAdder repeated = new LongAdder();
-  private final LongAdder late = new LongAdder();
-  private final LongAdder skipped = new LongAdder();
+  private final ShardCounters counters;
+  private final ShardCounters all;
 
-  /** A shard that is to be restored. */
-  public ShardRunner(int shard, ShardSettings settings, DeltaLog log) {
+  /**
+   * A shard that is to be restored.
+   *
+   * @param all counts for all shards of the node
+   */
+  public ShardRunner(int shard, ShardSettings settings, DeltaLog log, ShardCounters all) {
     this.shard = shard;
     this.settings = settings;
     this.log = log;
+    this.all = all;
+    counters = new ShardCounters();
   }
 
   // ---------------------------------------------------------------- what it is like
@@ -123,24 +126,9 @@ public final class ShardRunner implements AutoCloseable {
     return Math.max(0, log.end(shard) - next);
   }
 
-  /** Returns how many deltas were applied that were new. */
-  public long merged() {
-    return merged.sum();
-  }
-
-  /** Returns how many deltas came that had been there before. */
-  public long repeated() {
-    return repeated.sum();
-  }
-
-  /** Returns how many deltas came that were older than the retention. */
-  public long late() {
-    return late.sum();
-  }
-
-  /** Returns how many frames were no deltas that can be applied. */
-  public long skipped() {
-    return skipped.sum();
+  /** Returns what was counted since it was opened. */
+  public ShardCounters counters() {
+    return counters;
   }
 
   /** Returns the time that the history of all vectors begins with, at least; 0 for none. */
@@ -155,6 +143,12 @@ public final class ShardRunner implements AutoCloseable {
    */
   public DeltaVectorDB db() {
     return requireStore().db();
+  }
+
+  /** Returns the database, to be read, or null if it is not open. */
+  public @Nullable DeltaVectorDB openDb() {
+    ShardStore open = store;
+    return open == null ? null : open.db();
   }
 
   ShardStore requireStore() {
@@ -271,19 +265,19 @@ public final class ShardRunner implements AutoCloseable {
         return begin;
       }
       DeltaLog.StateMark from = mark.get();
-      spool.drain(
-          frames -> {
-            requireGoing();
-            db.merge(frames);
-          });
+      spool.drain(frames -> {
+        requireGoing();
+        db.merge(frames);
+      });
       if (from.horizon() > 0) {
         db.compact(CompactOptions.all().withBefore(Instant.ofEpochMilli(from.horizon())));
         horizon = from.horizon();
       }
-      db.setMark(from.offset());
+      long offset = Math.max(from.offset(), log.begin(shard));
+      db.setMark(offset);
       db.flush();
       opened.stateOffset(from.offset());
-      if (from.offset() < log.begin(shard)) {
+      if (from.offset() < offset) {
         LOG.log(
             Level.ERROR,
             "the states of shard "
@@ -292,7 +286,7 @@ public final class ShardRunner implements AutoCloseable {
                 + from.offset()
                 + ", before the log begins: what was between is lost");
       }
-      return from.offset();
+      return offset;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -402,8 +396,9 @@ public final class ShardRunner implements AutoCloseable {
         if (!isPoison(e)) {
           throw e;
         }
-        skipped.increment();
-        if (skipped.sum() <= SKIPS_LOGGED) {
+        counters.skip();
+        all.skip();
+        if (counters.skipped() <= SKIPS_LOGGED) {
           LOG.log(
               Level.WARNING,
               "shard "
@@ -440,9 +435,8 @@ public final class ShardRunner implements AutoCloseable {
   }
 
   private void count(MergeResult result) {
-    merged.add(result.merged());
-    repeated.add(result.duplicates());
-    late.add(result.rejected().count());
+    counters.add(result);
+    all.add(result);
   }
 
   /** Tells those who take part of what has been merged. */
