@@ -412,6 +412,17 @@ public final class DeltaVectorDB implements AutoCloseable {
         DatabaseCall.SEARCH, queries.length, () -> searches.searchBatch(queries, k, options));
   }
 
+  /**
+   * Ranks vectors that are named, exactly.
+   *
+   * @param query {@code dimensions} finite values
+   * @param ids in UTF-8, one at least, none twice
+   * @return those that live, closest first. O(ids x dimensions)
+   */
+  List<SearchResult> rank(float[] query, List<byte[]> ids) {
+    return searches.rank(query, ids);
+  }
+
   // ---------------------------------------------------------------- the search graph
 
   /**
