@@ -138,11 +138,9 @@ public final class ConfigFile {
       ObjectNode copy = YAML.createObjectNode();
       object
           .properties()
-          .forEach(
-              each ->
-                  copy.set(
-                      each.getKey(),
-                      expand(each.getValue(), option + "." + each.getKey(), variables)));
+          .forEach(each ->
+              copy.set(
+                  each.getKey(), expand(each.getValue(), option + "." + each.getKey(), variables)));
       return copy;
     }
     if (value.isArray()) {

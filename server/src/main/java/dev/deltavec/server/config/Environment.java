@@ -31,8 +31,7 @@ final class Environment {
         value = found.group(2);
       }
       if (value == null) {
-        throw new ConfigException(
-            option + ": there is no environment variable " + found.group(1));
+        throw new ConfigException(option + ": there is no environment variable " + found.group(1));
       }
       found.appendReplacement(expanded, Matcher.quoteReplacement(value));
     }

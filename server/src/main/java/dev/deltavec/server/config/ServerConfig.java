@@ -49,6 +49,7 @@ public record ServerConfig(
       String group,
       int shards,
       int replication,
+      Duration retention,
       ByteSize maxRecord,
       Duration timeout,
       Duration sessionTimeout,
@@ -149,8 +150,7 @@ public record ServerConfig(
           .prefix(kafka.prefix)
           .shards(kafka.shards)
           .replication(kafka.replication)
-          // Deltas stay long enough for whoever has files from the time before a long weekend.
-          .retention(shards.retention.multipliedBy(2))
+          .retention(kafka.retention)
           .maxRecordBytes(kafka.maxRecord.toInt())
           .timeout(kafka.timeout)
           .sessionTimeout(kafka.sessionTimeout)
