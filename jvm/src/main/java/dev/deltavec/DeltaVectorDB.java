@@ -598,6 +598,36 @@ public final class DeltaVectorDB implements AutoCloseable {
     return readers.read(() -> exchange.deltasSince(cursor));
   }
 
+  /**
+   * Returns what makes a vector from nothing, for {@link #merge} of a database that knows nothing
+   * of it: all that this one remembers of its history. Where that was compacted, it begins with a
+   * create that has the id of the newest delta that was compacted away, and the values and metadata
+   * that the vector had then, if it lived; then come all newer deltas. Every delta is a frame that
+   * stands alone ({@code docs/format.md}).
+   *
+   * <p>Merging the states of all {@link #rememberedIds} into an empty database gives the same
+   * database, as long as nothing from before a vector's horizon is merged into either.
+   *
+   * @param id the vector's id
+   * @return the frames; null if there is nothing to be known: the id was never seen, or the
+   *     vector's end was compacted away. O(bytes)
+   * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id or if no history is
+   *     kept, {@code OUT_OF_MEMORY}
+   */
+  public byte @Nullable [] state(String id) {
+    return readers.read(() -> past.state(id));
+  }
+
+  /**
+   * Returns the ids that have a {@link #state}: those of all live vectors, and of those that ended
+   * as far as their end is in the history; in no particular order. O(ids)
+   *
+   * @throws DeltaException {@code INVALID_ARGUMENT} if no history is kept
+   */
+  public List<String> rememberedIds() {
+    return readers.read(() -> past.rememberedIds());
+  }
+
   // ---------------------------------------------------------------- as a whole
 
   /**
