@@ -107,8 +107,8 @@ final class Own implements AutoCloseable {
     }
     // Some were compacted before they were sent: their vectors go as what makes them from nothing.
     List<Shared> states = new ArrayList<>();
-    for (String id : States.ids(db)) {
-      byte[] state = filter.matches(id) ? States.of(db, id) : null;
+    for (String id : db.rememberedIds()) {
+      byte[] state = filter.matches(id) ? db.state(id) : null;
       if (state != null) {
         for (Shared delta : frames.split(state, Instant.MAX)) {
           Intervals known = had.get(delta.replica());

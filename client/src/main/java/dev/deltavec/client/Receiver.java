@@ -529,8 +529,8 @@ final class Receiver implements Runnable, AutoCloseable {
   private byte[] others() {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     if (!filter.all()) {
-      for (String id : States.ids(db)) {
-        byte[] state = filter.matches(id) ? null : States.of(db, id);
+      for (String id : db.rememberedIds()) {
+        byte[] state = filter.matches(id) ? null : db.state(id);
         if (state != null) {
           out.writeBytes(state);
         }
