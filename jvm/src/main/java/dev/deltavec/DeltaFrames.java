@@ -184,8 +184,8 @@ public final class DeltaFrames implements AutoCloseable {
    * @param time its time if it says none, Unix milliseconds, 0 to 2^48-1
    * @param sequence of its id: its number among all deltas of the replica, from 1; unsigned
    * @param replica of its id: who issues it, 0 to 2^48-1
-   * @throws DeltaException {@code INVALID_ARGUMENT}, {@code DIMENSION_MISMATCH}, {@code NOT_FINITE},
-   *     {@code OUT_OF_MEMORY}, {@code CLOSED}
+   * @throws DeltaException {@code INVALID_ARGUMENT}, {@code DIMENSION_MISMATCH}, {@code
+   *     NOT_FINITE}, {@code OUT_OF_MEMORY}, {@code CLOSED}
    */
   public Shared encode(VectorDelta delta, long time, int sequence, long replica) {
     Objects.requireNonNull(delta, "delta");
@@ -232,11 +232,7 @@ public final class DeltaFrames implements AutoCloseable {
     byte[] id = new byte[read.idBytes()];
     memory.getBytes(read.id(), id, id.length);
     return new Shared(
-        new String(id, StandardCharsets.UTF_8),
-        read.time(),
-        read.sequence(),
-        read.replica(),
-        copy);
+        new String(id, StandardCharsets.UTF_8), read.time(), read.sequence(), read.replica(), copy);
   }
 
   private static DeltaException at(int index, DeltaException e) {

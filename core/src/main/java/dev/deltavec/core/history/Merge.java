@@ -145,7 +145,8 @@ public final class Merge {
         || !image.hasId(subject, reader.id(), reader.idBytes())
         || (head != 0
             && log.compare(head, reader.time(), reader.sequence(), reader.replica()) >= 0)) {
-      throw new DeltaException(ErrorCode.CORRUPT_DATA, shared.name(reader) + " is out of place in a snapshot");
+      throw new DeltaException(
+          ErrorCode.CORRUPT_DATA, shared.name(reader) + " is out of place in a snapshot");
     }
     log.restoreDelta(subject, frame, reader.end() - frame, number);
     return reader.end();
