@@ -135,15 +135,14 @@ public final class RecordStore implements AutoCloseable {
   List<Slice> readAll(Map<Integer, Long> since, long maxBytes) {
     TreeMap<Integer, Slice> slices = new TreeMap<>();
     TreeMap<Integer, Long> missing = new TreeMap<>();
-    since.forEach(
-        (shard, offset) -> {
-          Slice slice = inMemory(shard, offset, maxBytes);
-          if (slice != null) {
-            slices.put(shard, slice);
-          } else {
-            missing.put(shard, offset);
-          }
-        });
+    since.forEach((shard, offset) -> {
+      Slice slice = inMemory(shard, offset, maxBytes);
+      if (slice != null) {
+        slices.put(shard, slice);
+      } else {
+        missing.put(shard, offset);
+      }
+    });
     if (!missing.isEmpty()) {
       for (Slice slice : load(missing)) {
         slices.put(slice.shard(), slice);
@@ -174,7 +173,9 @@ public final class RecordStore implements AutoCloseable {
     return used.get(new Place(shard, entry.getKey()));
   }
 
-  /** Returns where to begin to read so that an offset comes, and pieces are those of others, too. */
+  /**
+   * Returns where to begin to read so that an offset comes, and pieces are those of others, too.
+   */
   private synchronized long start(int shard, long offset) {
     long chunk = offset / CHUNK * CHUNK;
     Map.Entry<Long, Slice> before = pieces.get(shard).floorEntry(offset);
@@ -272,13 +273,12 @@ public final class RecordStore implements AutoCloseable {
     Map<Integer, Long> starts = new TreeMap<>();
     Map<Integer, Long> targets = new TreeMap<>();
     Map<Integer, List<DeltaLog.Entry>> read = new TreeMap<>();
-    since.forEach(
-        (shard, offset) -> {
-          starts.put(shard, start(shard, offset));
-          long most = offset / CHUNK * CHUNK + (long) AHEAD * CHUNK;
-          targets.put(shard, Math.min(most, live.head(shard)));
-          read.put(shard, new ArrayList<>());
-        });
+    since.forEach((shard, offset) -> {
+      starts.put(shard, start(shard, offset));
+      long most = offset / CHUNK * CHUNK + (long) AHEAD * CHUNK;
+      targets.put(shard, Math.min(most, live.head(shard)));
+      read.put(shard, new ArrayList<>());
+    });
     reader.assign(starts);
     long deadline = System.nanoTime() + LOAD_NANOS;
     long sum = 0;
@@ -309,10 +309,9 @@ public final class RecordStore implements AutoCloseable {
       loads++;
     }
     List<Slice> slices = new ArrayList<>();
-    since.forEach(
-        (shard, offset) ->
-            slices.add(
-                take(shard, starts.get(shard), offset, reader.position(shard), read.get(shard))));
+    since.forEach((shard, offset) ->
+        slices.add(
+            take(shard, starts.get(shard), offset, reader.position(shard), read.get(shard))));
     return slices;
   }
 

@@ -24,9 +24,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The end of the log as it grows, read once for all followers. Thread-safe.
  *
- * <p>One thread reads all shards. What comes alone goes out at once; under load records are gathered
- * for some milliseconds. It is encoded once for all followers that want the same, and put into
- * their queues; nobody waits for a slow one.
+ * <p>One thread reads all shards. What comes alone goes out at once; under load records are
+ * gathered for some milliseconds. It is encoded once for all followers that want the same, and put
+ * into their queues; nobody waits for a slow one.
  */
 public final class Tail implements AutoCloseable {
   /** How long a follower that ends may take for the last words, in nanoseconds. */
