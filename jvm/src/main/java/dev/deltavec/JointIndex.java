@@ -1,15 +1,13 @@
 package dev.deltavec;
 
+import dev.deltavec.ChangedIds.Change;
 import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Quantization;
 import dev.deltavec.log.Shards;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -30,8 +28,8 @@ final class JointIndex implements AutoCloseable {
 
   private final int shards;
 
-  /** The ids that are changed, by shard, each with an object for its latest change. */
-  private final List<Map<String, Object>> changed = new ArrayList<>();
+  /** What is changed, by shard. */
+  private final List<ChangedIds> changed = new ArrayList<>();
 
   private final DeltaVectorDB graph;
   private final Source source;
@@ -56,7 +54,7 @@ final class JointIndex implements AutoCloseable {
     this.shards = shards;
     this.source = source;
     for (int i = 0; i < shards; i++) {
-      changed.add(new ConcurrentHashMap<>());
+      changed.add(new ChangedIds());
     }
     graph =
         DeltaVectorDB.builder()
@@ -75,7 +73,7 @@ final class JointIndex implements AutoCloseable {
 
   /** Notes that a vector has changed, or come, or gone. */
   void changed(int shard, String id) {
-    changed.get(shard).put(id, new Object());
+    changed.get(shard).add(id);
     if (waits) {
       LockSupport.unpark(thread);
     }
@@ -90,20 +88,18 @@ final class JointIndex implements AutoCloseable {
     }
   }
 
-  /** Returns whether searches can go by the index for a shard. */
-  boolean covers(int shard) {
-    return !failed && changed.get(shard).size() <= MOST_CHANGED;
-  }
-
-  /** Returns the ids that are changed of a shard. */
-  Iterable<String> changed(int shard) {
-    return changed.get(shard).keySet();
+  /**
+   * Returns what is changed of a shard; more than {@link #MOST_CHANGED} if it is not to be searched
+   * by this index.
+   */
+  List<Change> changes(int shard) {
+    return changed.get(shard).first(MOST_CHANGED + 1);
   }
 
   /** Returns how many vectors are changed. */
   int pending() {
     int n = 0;
-    for (Map<String, Object> ids : changed) {
+    for (ChangedIds ids : changed) {
       n += ids.size();
     }
     return n;
@@ -171,25 +167,21 @@ final class JointIndex implements AutoCloseable {
   private boolean work() {
     boolean any = false;
     for (int shard = 0; shard < shards && !ended; shard++) {
-      Map<String, Object> ids = changed.get(shard);
-      if (!ids.isEmpty()) {
+      ChangedIds ids = changed.get(shard);
+      List<Change> batch = ids.first(BATCH);
+      if (!batch.isEmpty()) {
         any = true;
-        take(source.shard(shard), ids);
+        take(source.shard(shard), batch);
+        ids.remove(batch); // but for what has changed since
       }
     }
     return any;
   }
 
-  private void take(@Nullable DeltaVectorDB shard, Map<String, Object> ids) {
-    Map<String, Object> batch = new HashMap<>();
-    for (Map.Entry<String, Object> entry : ids.entrySet()) {
-      batch.put(entry.getKey(), entry.getValue());
-      if (batch.size() == BATCH) {
-        break;
-      }
-    }
-    List<VectorDelta> deltas = new ArrayList<>();
-    for (String id : batch.keySet()) {
+  private void take(@Nullable DeltaVectorDB shard, List<Change> batch) {
+    List<VectorDelta> deltas = new ArrayList<>(batch.size());
+    for (Change change : batch) {
+      String id = change.id();
       float[] vector = vectorOf(shard, id);
       boolean known = graph.has(id);
       if (vector != null) {
@@ -199,8 +191,6 @@ final class JointIndex implements AutoCloseable {
       }
     }
     graph.applyDeltas(deltas);
-    // What has changed since stays.
-    batch.forEach(ids::remove);
   }
 
   private static float @Nullable [] vectorOf(@Nullable DeltaVectorDB shard, String id) {

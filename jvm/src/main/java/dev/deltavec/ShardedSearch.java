@@ -1,5 +1,6 @@
 package dev.deltavec;
 
+import dev.deltavec.ChangedIds.Change;
 import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
@@ -11,10 +12,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -62,11 +61,16 @@ public final class ShardedSearch implements AutoCloseable {
   private static final double DEVIATIONS = 3;
 
   private static final Comparator<SearchResult> NEAREST =
-      Comparator.comparing(SearchResult::score).thenComparing(SearchResult::id);
+      (a, b) -> {
+        int order = Float.compare(a.score(), b.score());
+        return order != 0 ? order : a.id().compareTo(b.id());
+      };
 
   private static final Comparator<SearchResult> HIGHEST =
-      Comparator.comparing(SearchResult::score, Comparator.reverseOrder())
-          .thenComparing(SearchResult::id);
+      (a, b) -> {
+        int order = Float.compare(b.score(), a.score());
+        return order != 0 ? order : a.id().compareTo(b.id());
+      };
 
   private final int shards;
   private final boolean wantsJoint;
@@ -288,12 +292,17 @@ public final class ShardedSearch implements AutoCloseable {
 
   /** What is ranked in one shard. */
   private static final class Named {
-    private final Part part;
     private final List<byte[]> ids = new ArrayList<>();
-    private final Set<String> changed = new HashSet<>();
 
-    private Named(Part part) {
-      this.part = part;
+    /** Those of the ids that are changed; the graph may name them, too. */
+    private Set<String> changed = Set.of();
+
+    private void add(List<Change> changes) {
+      changed = new HashSet<>();
+      for (Change change : changes) {
+        changed.add(change.id());
+        ids.add(change.id().getBytes(StandardCharsets.UTF_8));
+      }
     }
   }
 
@@ -301,18 +310,16 @@ public final class ShardedSearch implements AutoCloseable {
   private @Nullable List<SearchResult> searchJoint(
       JointIndex index, List<Part> here, float[] query, int k, SearchOptions options) {
     // What is changed is read before the graph: what has gone from here by then is there.
-    Map<Integer, Named> named = new HashMap<>();
+    @Nullable Named[] named = new Named[shards];
     List<Part> others = new ArrayList<>();
     for (Part part : here) {
-      if (index.covers(part.shard())) {
-        Named of = new Named(part);
-        named.put(part.shard(), of);
-        for (String id : index.changed(part.shard())) {
-          of.changed.add(id);
-          of.ids.add(id.getBytes(StandardCharsets.UTF_8));
-        }
-      } else {
+      List<Change> changes = index.changes(part.shard());
+      if (changes.size() > JointIndex.MOST_CHANGED) {
         others.add(part);
+      } else if (!changes.isEmpty()) {
+        Named of = new Named();
+        of.add(changes);
+        named[part.shard()] = of;
       }
     }
     if (2 * others.size() > here.size()) {
@@ -323,8 +330,8 @@ public final class ShardedSearch implements AutoCloseable {
     if (index.pending() > 0) {
       // What the graph names of shards that have gone, or are on their way, is of no use.
       long useful = 1;
-      for (Named of : named.values()) {
-        useful += of.part.db().size();
+      for (Part part : here) {
+        useful += others.contains(part) ? 0 : part.db().size();
       }
       long times = Math.clamp((index.size() + useful - 1) / useful, 1, 8);
       count = (int) (count * times);
@@ -333,15 +340,21 @@ public final class ShardedSearch implements AutoCloseable {
     List<SearchResult> near = index.near(query, count, ef);
     for (SearchResult hit : near) {
       byte[] id = hit.id().getBytes(StandardCharsets.UTF_8);
-      Named of = named.get(Shards.of(id, shards));
-      if (of != null && (of.changed.isEmpty() || !of.changed.contains(hit.id()))) {
+      int shard = Shards.of(id, shards);
+      Named of = named[shard];
+      if (of == null) {
+        of = new Named();
+        named[shard] = of;
+      }
+      if (!of.changed.contains(hit.id())) {
         of.ids.add(id);
       }
     }
     List<SearchResult> found = searchEach(others, query, k, options);
-    for (Named of : named.values()) {
-      if (!of.ids.isEmpty()) {
-        found.addAll(of.part.db().rank(query, of.ids));
+    for (Part part : here) {
+      Named of = named[part.shard()];
+      if (of != null && !of.ids.isEmpty() && !others.contains(part)) {
+        found.addAll(part.db().rank(query, of.ids));
       }
     }
     return found.size() < k && near.size() == count ? null : found;
