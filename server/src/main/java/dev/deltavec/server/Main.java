@@ -161,7 +161,7 @@ public final class Main {
               file.with("kafka.bootstrap", broker.bootstrap())
                   .with("node.data", data.resolve("node").toString()));
       serve(config, out, " (for trying out: no tokens; files in " + data + ")", broker::close);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       broker.close();
       throw e;
     }
