@@ -131,8 +131,7 @@ public final class Main {
     }
   }
 
-  private static void develop(List<String[]> options, PrintStream out)
-      throws InterruptedException {
+  private static void develop(List<String[]> options, PrintStream out) throws InterruptedException {
     byte[] secret = new byte[16];
     new SecureRandom().nextBytes(secret);
     ConfigFile file =

@@ -14,10 +14,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 
-/**
- * What a configuration says. Options are documented in {@code
- * deltavec-server.yaml}.
- */
+/** What a configuration says. Options are documented in {@code deltavec-server.yaml}. */
 public record ServerConfig(
     NodeSection node,
     KafkaSection kafka,

@@ -2,6 +2,7 @@ package dev.deltavec.server.tail;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
@@ -113,7 +114,8 @@ public final class Filter {
     if (end - at < HEADER_BYTES) {
       return 0;
     }
-    int length = (bytes[at] & 0xff) | (bytes[at + 1] & 0xff) << 8 | (bytes[at + 2] & 0xff) << 16;
+    int length =
+        (bytes[at] & 0xff) | (bytes[at + 1] & 0xff) << 8 | (bytes[at + 2] & 0xff) << 16;
     return length < HEADER_BYTES || length > end - at ? 0 : length;
   }
 
@@ -146,7 +148,7 @@ public final class Filter {
   private static boolean begins(byte[] bytes, int at, int length, byte[][] prefixes) {
     for (byte[] prefix : prefixes) {
       if (prefix.length <= length
-          && java.util.Arrays.equals(bytes, at, at + prefix.length, prefix, 0, prefix.length)) {
+          && Arrays.equals(bytes, at, at + prefix.length, prefix, 0, prefix.length)) {
         return true;
       }
     }
