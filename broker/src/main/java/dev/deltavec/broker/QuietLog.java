@@ -32,6 +32,9 @@ final class QuietLog {
                     builder
                         .newLayout("PatternLayout")
                         .addAttribute("pattern", "%d{HH:mm:ss.SSS} %p %c{1}: %m%n%throwable{5}")))
+        // What they warn of is as it should be: a first start, and two brokers in one process.
+        .add(builder.newLogger("org.apache.kafka.controller.QuorumController", Level.ERROR))
+        .add(builder.newLogger("org.apache.kafka.common.utils.AppInfoParser", Level.ERROR))
         .add(builder.newRootLogger(Level.WARN).add(builder.newAppenderRef("stderr")));
     Configurator.reconfigure(builder.build());
   }

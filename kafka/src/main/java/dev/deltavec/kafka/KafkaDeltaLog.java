@@ -142,7 +142,7 @@ public final class KafkaDeltaLog implements DeltaLog {
   @Override
   public Reader reader() {
     checkOpen();
-    KafkaReader reader = new KafkaReader(options, readers::remove);
+    KafkaReader reader = new KafkaReader(options, begins, readers::remove);
     readers.add(reader);
     if (closed) {
       reader.end();

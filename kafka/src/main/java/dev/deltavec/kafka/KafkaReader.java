@@ -24,6 +24,7 @@ import org.apache.kafka.common.errors.WakeupException;
 final class KafkaReader implements Reader {
   private final String topic;
   private final KafkaConsumer<byte[], byte[]> consumer;
+  private final Offsets begins;
   private final Consumer<KafkaReader> atClose;
   private final Map<Integer, Long> positions = new HashMap<>();
   private volatile boolean logClosed;
@@ -31,7 +32,8 @@ final class KafkaReader implements Reader {
   private final Object idle = new Object();
   private boolean woken; // by idle
 
-  KafkaReader(KafkaLogOptions options, Consumer<KafkaReader> atClose) {
+  KafkaReader(KafkaLogOptions options, Offsets begins, Consumer<KafkaReader> atClose) {
+    this.begins = begins;
     topic = options.deltasTopic();
     consumer = Clients.consumer(options);
     this.atClose = atClose;
@@ -123,7 +125,7 @@ final class KafkaReader implements Reader {
     checkOpen();
     Long known = positions.get(shard);
     if (known == null) {
-      throw new IllegalArgumentException("Shard " + shard + " is not assigned");
+      throw new LogException(Reason.INVALID, "Shard " + shard + " is not assigned");
     }
     try {
       long position = consumer.position(new TopicPartition(topic, shard), Duration.ZERO);

@@ -72,10 +72,9 @@ public final class Internal implements HttpService {
   private void search(ServerRequest request, ServerResponse response) {
     try {
       SearchRequest asked = SearchRequest.decode(request.content().as(byte[].class));
-      long deadline = System.nanoTime() + asked.query().deadline().toNanos();
       response
           .header(HeaderValues.CONTENT_TYPE_OCTET_STREAM)
-          .send(search.search(asked.query(), asked.shards(), deadline).encode());
+          .send(search.search(asked.query(), asked.shards()).encode());
     } catch (IOException | DeltaException e) {
       response.status(Status.BAD_REQUEST_400).send(String.valueOf(e.getMessage()));
     }

@@ -1,5 +1,6 @@
 package dev.deltavec.server.node;
 
+import dev.deltavec.DeltaVectorDB;
 import dev.deltavec.log.DeltaLog;
 import dev.deltavec.log.LogException;
 import dev.deltavec.server.search.LocalSearch;
@@ -40,6 +41,7 @@ public final class Node implements ShardService, AutoCloseable {
    * @param workers threads that apply shards side by side, from 1
    * @param maintainEvery how often is looked at what is due
    * @param hedge how long a node is waited for before another is asked, too
+   * @param joint whether to keep one search graph over all shards
    */
   public record Settings(
       ShardSettings shards,
@@ -47,7 +49,24 @@ public final class Node implements ShardService, AutoCloseable {
       int restores,
       int workers,
       Duration maintainEvery,
-      Duration hedge) {}
+      Duration hedge,
+      boolean joint) {}
+
+  /** Lets shards be searched as they come and go. */
+  private record SearchShards(LocalSearch local) implements ShardHost.Listener {
+    @Override
+    public void opened(ShardRunner runner) {
+      DeltaVectorDB db = runner.openDb();
+      if (db != null) {
+        local.add(runner.shard(), db);
+      }
+    }
+
+    @Override
+    public void closing(ShardRunner runner) {
+      local.remove(runner.shard());
+    }
+  }
 
   private final Settings settings;
   private final DeltaLog log;
@@ -80,20 +99,16 @@ public final class Node implements ShardService, AutoCloseable {
     ShardSettings shards = settings.shards();
     restores = Executors.newFixedThreadPool(settings.restores(), named("deltavec-restore-"));
     workers = Executors.newFixedThreadPool(settings.workers(), named("deltavec-apply-"));
-    host = new ShardHost(shards, settings.host(), log, restores, workers, clock);
-    local =
-        new LocalSearch(
-            shard -> {
-              ShardRunner runner = host.ready(shard);
-              return runner == null ? null : runner.openDb();
-            },
-            shards.database().metric());
+    local = new LocalSearch(shards.shards(), settings.joint(), shards.database().metric());
+    host =
+        new ShardHost(
+            shards, settings.host(), log, restores, workers, clock, new SearchShards(local));
     searcher =
         new Searcher(
             shards.shards(),
             shards.database().dimensions(),
             local,
-            shard -> host.ready(shard) != null,
+            local::has,
             host::routes,
             peers,
             settings.hedge());
@@ -308,6 +323,7 @@ public final class Node implements ShardService, AutoCloseable {
     restores.shutdown();
     host.close();
     workers.shutdown();
+    local.close();
     try {
       if (!restores.awaitTermination(30, TimeUnit.SECONDS)) {
         LOG.log(Level.WARNING, "a shard is still being restored");

@@ -45,6 +45,7 @@ public final class ShardHost implements AutoCloseable {
   private final DeltaLog log;
   private final Executor restores;
   private final InstantSource clock;
+  private final Listener listener;
   private final Slot[] slots;
   private final Applier live;
   private final Applier catchUp;
@@ -54,6 +55,15 @@ public final class ShardHost implements AutoCloseable {
   private volatile @Nullable View previous;
   private volatile long viewSince;
   private volatile boolean closed;
+
+  /** Told of shards that come and go, in whatever thread. */
+  public interface Listener {
+    /** A shard can be searched. */
+    void opened(ShardRunner runner);
+
+    /** A shard is about to be closed; when this returns it is. Told also if it never opened. */
+    void closing(ShardRunner runner);
+  }
 
   /**
    * A node without shards.
@@ -69,12 +79,14 @@ public final class ShardHost implements AutoCloseable {
       DeltaLog log,
       Executor restores,
       Executor workers,
-      InstantSource clock) {
+      InstantSource clock,
+      Listener listener) {
     this.settings = settings;
     this.host = host;
     this.log = log;
     this.restores = restores;
     this.clock = clock;
+    this.listener = listener;
     slots = new Slot[settings.shards()];
     for (int i = 0; i < slots.length; i++) {
       slots[i] = new Slot(i);
@@ -148,6 +160,7 @@ public final class ShardHost implements AutoCloseable {
       if (runner == null && wanted(slot) && clock.millis() >= slot.retryAt) {
         open(slot);
       }
+      settleReady(slot);
       settleStates(slot);
     }
   }
@@ -171,12 +184,25 @@ public final class ShardHost implements AutoCloseable {
           slot.shard,
           slot.restoreMillis,
           runner.next());
-      (runner.ready() ? live : catchUp).add(runner);
+      if (!runner.ready()) {
+        catchUp.add(runner);
+      }
     } catch (CancellationException e) {
       shut(slot, runner);
     } catch (DeltaException | LogException | UncheckedIOException e) {
       shut(slot, runner);
       retryLater(slot, "cannot be restored: " + e.getMessage());
+    }
+  }
+
+  /** Lets a shard that has caught up be searched, and applied with the others that have. */
+  private void settleReady(Slot slot) {
+    ShardRunner runner = slot.ready();
+    if (runner != null && !slot.listed) {
+      slot.listed = true;
+      catchUp.remove(runner);
+      live.add(runner);
+      listener.opened(runner);
     }
   }
 
@@ -196,10 +222,12 @@ public final class ShardHost implements AutoCloseable {
     OwnerStates states = slot.states;
     slot.states = null;
     slot.runner = null;
+    slot.listed = false;
     slot.idleSince = clock.millis();
     if (runner.state() == ShardRunner.State.FAILED) {
       retryLater(slot, "has failed: " + runner.failure());
     }
+    listener.closing(runner);
     try {
       if (states != null) {
         states.close();
@@ -224,8 +252,6 @@ public final class ShardHost implements AutoCloseable {
   }
 
   private void caughtUp(ShardRunner runner) {
-    catchUp.remove(runner);
-    live.add(runner);
     LOG.log(Level.INFO, "shard {0} has caught up at {1}", runner.shard(), runner.next());
     queue(slots[runner.shard()]);
   }

@@ -38,6 +38,9 @@ final class Slot {
   volatile long restoreMillis;
   int failures;
 
+  /** Whether it is known to be ready by those who search. */
+  boolean listed;
+
   Slot(int shard) {
     this.shard = shard;
   }

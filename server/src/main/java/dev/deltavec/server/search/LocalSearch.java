@@ -4,6 +4,7 @@ import dev.deltavec.DeltaVectorDB;
 import dev.deltavec.MetadataFilter;
 import dev.deltavec.SearchOptions;
 import dev.deltavec.SearchResult;
+import dev.deltavec.ShardedSearch;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Metric;
@@ -11,53 +12,67 @@ import dev.deltavec.server.node.Query;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.function.IntFunction;
-import org.jspecify.annotations.Nullable;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Searches shards that are in this process. Safe for use by any number of threads. */
-public final class LocalSearch {
+public final class LocalSearch implements AutoCloseable {
   /** With prefixes, so many times as many are looked for until enough have one of them. */
   private static final int WIDER = 8;
 
-  private final IntFunction<? extends @Nullable DeltaVectorDB> shards;
+  private final ShardedSearch all;
+  private final Set<Integer> present = ConcurrentHashMap.newKeySet();
   private final Ranking ranking;
 
   /**
-   * A search.
+   * A search of nothing yet.
    *
-   * @param shards gives the database of a shard, or null if it is not here or not ready
+   * @param shards number of shards of the service
+   * @param joint as {@link ShardedSearch#ShardedSearch(int, boolean)} takes it
    */
-  public LocalSearch(IntFunction<? extends @Nullable DeltaVectorDB> shards, Metric metric) {
-    this.shards = shards;
+  public LocalSearch(int shards, boolean joint, Metric metric) {
+    all = new ShardedSearch(shards, joint);
     ranking = new Ranking(metric);
   }
 
+  /** Adds a shard. */
+  public void add(int shard, DeltaVectorDB db) {
+    all.add(shard, db);
+    present.add(shard);
+  }
+
+  /** Removes a shard, if it is here; when this returns its database is no longer used. */
+  public void remove(int shard) {
+    present.remove(shard);
+    all.remove(shard);
+  }
+
+  /** Tells whether a shard is here. */
+  public boolean has(int shard) {
+    return present.contains(shard);
+  }
+
   /**
-   * Searches some shards; those that are not here, or go away meanwhile, are missing.
+   * Searches shards; those that are not here, or go away meanwhile, are missing. What others that
+   * are here have may be among the results.
    *
-   * @param deadline by {@link System#nanoTime}; shards that are not begun by then are missing
    * @throws DeltaException for a query that is wrong
    */
-  public PartialAnswer search(Query query, Collection<Integer> wanted, long deadline) {
+  public PartialAnswer search(Query query, Collection<Integer> wanted) {
     SearchOptions options = options(query);
-    List<List<SearchResult>> found = new ArrayList<>();
-    List<Integer> missing = new ArrayList<>();
-    for (int shard : wanted) {
-      DeltaVectorDB db = shards.apply(shard);
-      if (db == null || System.nanoTime() - deadline > 0) {
-        missing.add(shard);
-        continue;
-      }
-      try {
-        found.add(search(db, query, options));
-      } catch (DeltaException e) {
-        if (e.code() != ErrorCode.CLOSED && e.code() != ErrorCode.OUT_OF_MEMORY) {
-          throw e;
-        }
-        missing.add(shard);
-      }
+    List<Integer> missing = wanted.stream().filter(shard -> !has(shard)).toList();
+    if (missing.size() == wanted.size()) {
+      return new PartialAnswer(List.of(), missing);
     }
-    return new PartialAnswer(ranking.best(found, query.k()), missing);
+    try {
+      List<SearchResult> found = search(query, options);
+      return new PartialAnswer(found, wanted.stream().filter(shard -> !has(shard)).toList());
+    } catch (DeltaException e) {
+      if (e.code() == ErrorCode.CLOSED || e.code() == ErrorCode.OUT_OF_MEMORY) {
+        return new PartialAnswer(List.of(), List.copyOf(wanted));
+      }
+      throw e;
+    }
   }
 
   /**
@@ -83,24 +98,23 @@ public final class LocalSearch {
     return options;
   }
 
-  private static List<SearchResult> search(DeltaVectorDB db, Query query, SearchOptions options) {
+  private List<SearchResult> search(Query query, SearchOptions options) {
     int k = query.k();
     if (query.prefixes().isEmpty()) {
-      return db.search(query.vector(), k, options);
+      return all.search(query.vector(), k, options);
     }
-    // A filter that is code would have the database to itself, and hold up everybody else.
-    int all = Math.max(1, db.size());
+    // A filter that is code would have the databases to itself, and hold up everybody else.
     long wide = k;
     while (true) {
-      wide = Math.min(all, wide * WIDER);
-      List<SearchResult> found = db.search(query.vector(), (int) wide, options);
+      wide = Math.min(Integer.MAX_VALUE, wide * WIDER);
+      List<SearchResult> found = all.search(query.vector(), (int) wide, options);
       List<SearchResult> kept = new ArrayList<>();
       for (SearchResult each : found) {
         if (kept.size() < k && query.prefixes().stream().anyMatch(each.id()::startsWith)) {
           kept.add(each);
         }
       }
-      if (kept.size() == k || found.size() < wide || wide == all) {
+      if (kept.size() == k || found.size() < wide) {
         return kept;
       }
     }
@@ -108,5 +122,10 @@ public final class LocalSearch {
 
   Ranking ranking() {
     return ranking;
+  }
+
+  @Override
+  public void close() {
+    all.close();
   }
 }

@@ -172,7 +172,7 @@ public final class Searcher {
     run.ask(others);
     try {
       if (!mine.isEmpty()) {
-        PartialAnswer answer = local.search(query, mine, run.deadline);
+        PartialAnswer answer = local.search(query, mine);
         mine.removeAll(answer.missing());
         mine.forEach(run.open::remove);
         run.found.add(answer.results());

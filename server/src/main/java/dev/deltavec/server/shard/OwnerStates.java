@@ -94,6 +94,11 @@ public final class OwnerStates implements AutoCloseable {
         writer = open;
       }
       changed = runner.takeChanged();
+      if (changed.offset() < log.begin(shard)) {
+        // Who begins with these states would lack what the log has no more.
+        throw new LogException(
+            LogException.Reason.BEHIND, "shard " + shard + " is behind the log's first record");
+      }
       int written = known ? put(open, changed.ids()) : putUnknown(open, changed.ids());
       open.commit(new DeltaLog.StateMark(changed.offset(), runner.horizon()));
       known = true;

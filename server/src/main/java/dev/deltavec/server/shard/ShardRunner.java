@@ -322,6 +322,9 @@ public final class ShardRunner implements AutoCloseable {
         return;
       }
       int from = 0;
+      while (from < entries.size() && entries.get(from).offset() < next) {
+        from++; // two readers may have it while it goes from one to the other
+      }
       while (from < entries.size()) {
         from = applyBatch(entries, from);
       }
