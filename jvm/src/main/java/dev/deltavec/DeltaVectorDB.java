@@ -412,6 +412,17 @@ public final class DeltaVectorDB implements AutoCloseable {
         DatabaseCall.SEARCH, queries.length, () -> searches.searchBatch(queries, k, options));
   }
 
+  /**
+   * Ranks vectors that are named, exactly.
+   *
+   * @param query {@code dimensions} finite values
+   * @param ids in UTF-8, one at least, none twice
+   * @return those that live, closest first. O(ids x dimensions)
+   */
+  List<SearchResult> rank(float[] query, List<byte[]> ids) {
+    return searches.rank(query, ids);
+  }
+
   // ---------------------------------------------------------------- the search graph
 
   /**
@@ -558,6 +569,45 @@ public final class DeltaVectorDB implements AutoCloseable {
     Objects.requireNonNull(stream, "stream");
     return calls.tell(
         DatabaseCall.MERGE, stream.length, () -> change(() -> exchange.merge(stream)));
+  }
+
+  /**
+   * Merges as {@link #merge(byte[])}, and notes a mark: how far the database has been brought with
+   * it, in the words of who brings it, as the offset behind what it has read of a log.
+   *
+   * <p>The mark is kept with the data. A durable database that is opened again has one of the marks
+   * that were set, and all that was merged with it and before, also after a crash; so whoever goes
+   * on behind {@link #mark} leaves nothing out, and what comes twice is passed over. It takes no
+   * more trips to the disk than a merge does.
+   *
+   * @param mark 0 or more
+   * @throws DeltaException as {@link #merge(byte[])}, {@code INVALID_ARGUMENT} also for a negative
+   *     mark; then the mark is as it was
+   */
+  public MergeResult merge(byte[] stream, long mark) {
+    Objects.requireNonNull(stream, "stream");
+    return calls.tell(
+        DatabaseCall.MERGE, stream.length, () -> change(() -> exchange.merge(stream, mark)));
+  }
+
+  /**
+   * Notes a mark, as {@link #merge(byte[], long)} does, where there is nothing to merge.
+   *
+   * @param mark -1 for none, or more; it may be less than the one before
+   * @throws DeltaException {@code INVALID_ARGUMENT} for a mark below -1; {@code STORAGE_FAILED},
+   *     {@code QUOTA_EXCEEDED}
+   */
+  public void setMark(long mark) {
+    change(() -> exchange.setMark(mark));
+  }
+
+  /**
+   * Returns the mark that was noted last, by {@link #merge(byte[], long)} or {@link #setMark}; -1
+   * if there is none, also behind an import, which brings another database. The TypeScript package
+   * keeps the mark of a directory that it opens, until it imports. O(1)
+   */
+  public long mark() {
+    return readers.read(() -> store.mark());
   }
 
   /**

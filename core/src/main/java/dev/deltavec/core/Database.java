@@ -570,6 +570,35 @@ public final class Database implements AutoCloseable {
     return found;
   }
 
+  /**
+   * Ranks vectors that are named by their distance to a query, exactly. O(count x dimensions);
+   * output as {@link #search}.
+   *
+   * @param query address of the query's values
+   * @param floats their number
+   * @param ids address of the ids, each the number of its bytes (32 bits), its UTF-8 and zeros up
+   *     to a multiple of 4 bytes
+   * @param count how many ids, 1 or more; none twice
+   * @return how many of them live
+   * @throws DeltaException {@code DIMENSION_MISMATCH}, {@code NOT_FINITE} or {@code OUT_OF_MEMORY}
+   */
+  public int rank(int query, int floats, int ids, int count) {
+    reader.checkQuery(query, floats, count, 0);
+    searcher.begin(query, floats, count);
+    int at = ids;
+    for (int i = 0; i < count; i++) {
+      int bytes = memory.getInt(at);
+      int slot = subjectOf(at + 4, bytes);
+      if (slot >= 0) {
+        searcher.offer(slot, image.vector(slot));
+      }
+      at += 4 + (bytes + 3 & ~3);
+    }
+    int found = searcher.end(out);
+    outputBytes = found * Searcher.RECORD_BYTES;
+    return found;
+  }
+
   private void measureAt(History history, int subject, long time) {
     if (image.occupied(subject) && history.compose(subject, time)) {
       searcher.offer(subject, history.row());
