@@ -28,14 +28,11 @@ final class FakeService implements ShardService {
   volatile boolean draining;
   volatile @Nullable Query asked;
   volatile Function<Query, Answer> answers =
-      query ->
-          new Answer(List.of(new SearchResult("a", 0.5f)), List.of(), Duration.ofMillis(3));
+      query -> new Answer(List.of(new SearchResult("a", 0.5f)), List.of(), Duration.ofMillis(3));
 
   FakeService(DeltaLog log, Path directory) {
     this.directory = directory;
-    info =
-        new ServiceInfo(
-            log.shards(), log.epoch(), DIMENSIONS, 0, "cosine", Duration.ofDays(30));
+    info = new ServiceInfo(log.shards(), log.epoch(), DIMENSIONS, 0, "cosine", Duration.ofDays(30));
   }
 
   synchronized void snapshot(int shard, long offset, byte[] frames) throws IOException {

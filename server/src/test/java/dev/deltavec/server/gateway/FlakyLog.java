@@ -93,8 +93,7 @@ final class FlakyLog implements DeltaLog {
   }
 
   @Override
-  public Optional<StateMark> readStates(
-      int shard, BiConsumer<String, byte @Nullable []> each) {
+  public Optional<StateMark> readStates(int shard, BiConsumer<String, byte @Nullable []> each) {
     return log.readStates(shard, each);
   }
 

@@ -42,6 +42,9 @@ abstract sealed class Follow implements AutoCloseable {
     return new Events(fixture, query, headers);
   }
 
+  @Override
+  public abstract void close();
+
   synchronized int count() {
     if (broken != null) {
       throw broken;

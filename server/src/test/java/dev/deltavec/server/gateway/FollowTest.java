@@ -36,9 +36,7 @@ class FollowTest {
   }
 
   private Follow follow(boolean socket, String query, String... headers) {
-    return socket
-        ? Follow.socket(fixture, query, headers)
-        : Follow.events(fixture, query, headers);
+    return socket ? Follow.socket(fixture, query, headers) : Follow.events(fixture, query, headers);
   }
 
   private void awaitFollowers(int n) {
@@ -231,8 +229,7 @@ class FollowTest {
 
   @Test
   void messagesOfAFollowerAreRefused() {
-    try (Follow.Socket follow =
-        (Follow.Socket) Follow.socket(fixture, "since=" + fixture.now())) {
+    try (Follow.Socket follow = (Follow.Socket) Follow.socket(fixture, "since=" + fixture.now())) {
       follow.socket().sendBinary(ByteBuffer.wrap(new byte[10]), true).join();
       follow.awaitOver();
       assertThat(follow.code()).isEqualTo(1008);
@@ -243,16 +240,14 @@ class FollowTest {
   @Test
   void protocolIsAnsweredIfOffered() {
     try (Follow.Socket follow =
-        (Follow.Socket)
-            Follow.socket(fixture, "since=" + fixture.now(), "protocol", "bearer.x")) {
+        (Follow.Socket) Follow.socket(fixture, "since=" + fixture.now(), "protocol", "bearer.x")) {
       assertThat(follow.protocol()).isEqualTo("deltavec.v1");
     }
   }
 
   @Test
   void followNeedsAnEventStreamOrASocket() {
-    Fixture.assertError(
-        fixture.get("/follow?since=" + fixture.zero()), 406, "INVALID_ARGUMENT");
+    Fixture.assertError(fixture.get("/follow?since=" + fixture.zero()), 406, "INVALID_ARGUMENT");
   }
 
   @Test
@@ -266,10 +261,8 @@ class FollowTest {
                 .build());
     Fixture.assertError(response, 403, "FORBIDDEN");
     assertThat(
-            org.assertj.core.api.Assertions.catchThrowable(
-                () ->
-                    Follow.socket(
-                        fixture, "since=" + fixture.now(), "Origin", "https://evil.example")))
+            org.assertj.core.api.Assertions.catchThrowable(() ->
+                Follow.socket(fixture, "since=" + fixture.now(), "Origin", "https://evil.example")))
         .hasMessageContaining("WebSocketHandshakeException");
     try (Follow own =
         Follow.socket(
@@ -371,28 +364,26 @@ class FollowTest {
       int n = 6_000;
       Thread writer =
           Thread.ofPlatform()
-              .start(
-                  () -> {
-                    Random own = new Random(seed + 100);
-                    for (int i = 0; i < n; ) {
-                      int batch = own.nextInt(10) == 0 ? 1 + own.nextInt(20) : 1;
-                      List<String> ids = new ArrayList<>();
-                      for (int k = 0; k < batch && i < n; k++) {
-                        ids.add((own.nextBoolean() ? "a/" : "b/") + i++);
-                      }
-                      fixture.appendBatch(ids);
-                      if (own.nextInt(200) == 0) {
-                        sleep(own.nextInt(10));
-                      }
-                    }
-                  });
+              .start(() -> {
+                Random own = new Random(seed + 100);
+                for (int i = 0; i < n; ) {
+                  int batch = own.nextInt(10) == 0 ? 1 + own.nextInt(20) : 1;
+                  List<String> ids = new ArrayList<>();
+                  for (int k = 0; k < batch && i < n; k++) {
+                    ids.add((own.nextBoolean() ? "a/" : "b/") + i++);
+                  }
+                  fixture.appendBatch(ids);
+                  if (own.nextInt(200) == 0) {
+                    sleep(own.nextInt(10));
+                  }
+                }
+              });
       List<Follow> all = new ArrayList<>();
       List<String> prefixes = new ArrayList<>();
       for (int i = 0; i < 12; i++) {
         String prefix = random.nextInt(3) == 0 ? "a/" : "";
         String query = "since=" + storm.zero() + (prefix.isEmpty() ? "" : "&prefix=a%2F");
-        all.add(
-            random.nextBoolean() ? Follow.socket(storm, query) : Follow.events(storm, query));
+        all.add(random.nextBoolean() ? Follow.socket(storm, query) : Follow.events(storm, query));
         prefixes.add(prefix);
         sleep(random.nextInt(30));
       }

@@ -206,8 +206,7 @@ class GatewayTest {
   @Test
   void jsonWithoutItsHeadersIsRefused() {
     byte[] body = "[]".getBytes(StandardCharsets.UTF_8);
-    Fixture.assertError(
-        fixture.post("/deltas", "application/json", body), 400, "INVALID_ARGUMENT");
+    Fixture.assertError(fixture.post("/deltas", "application/json", body), 400, "INVALID_ARGUMENT");
     Fixture.assertError(
         fixture.post("/deltas", "application/json", body, "Deltavec-Client", "x"),
         400,
@@ -247,8 +246,7 @@ class GatewayTest {
   @Test
   void wrongNumbersAndDimensionsHaveTheirOwnCodes() {
     String vector = "[{\"vectorId\":\"a\",\"operation\":{\"type\":\"create\",\"vector\":%s}}]";
-    Fixture.assertError(
-        postJson(vector.formatted("[1,2,3]"), "x", 1), 400, "DIMENSION_MISMATCH");
+    Fixture.assertError(postJson(vector.formatted("[1,2,3]"), "x", 1), 400, "DIMENSION_MISMATCH");
     Fixture.assertError(postJson(vector.formatted("[1,2,3,1e39]"), "x", 1), 400, "NOT_FINITE");
     Fixture.assertError(postJson("[{", "x", 1), 400, "CORRUPT_DATA");
     Fixture.assertError(postJson("[] []", "x", 1), 400, "CORRUPT_DATA");
@@ -381,8 +379,7 @@ class GatewayTest {
       assertThat(Fixture.json(gone).get("begin").asLong()).isEqualTo(2);
       assertThat(Fixture.json(gone).get("end").asLong()).isEqualTo(3);
       assertThat(late.get("/shards/3/deltas?since=2").statusCode()).isEqualTo(200);
-      Fixture.assertError(
-          late.get("/shards/3/deltas?since=0&epoch=other"), 409, "EPOCH_CHANGED");
+      Fixture.assertError(late.get("/shards/3/deltas?since=0&epoch=other"), 409, "EPOCH_CHANGED");
       Fixture.assertError(late.get("/shards/3/deltas?since=4"), 409, "EPOCH_CHANGED");
     }
   }
@@ -500,8 +497,7 @@ class GatewayTest {
     ByteBuffer body = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
     body.putFloat(1).putFloat(2).putFloat(3).putFloat(4);
     HttpResponse<byte[]> response =
-        fixture.post(
-            "/search?k=5&ef=70&deadline=90", "application/octet-stream", body.array());
+        fixture.post("/search?k=5&ef=70&deadline=90", "application/octet-stream", body.array());
     assertThat(response.statusCode()).isEqualTo(200);
     Query query = fixture.service.asked;
     assertThat(query).isNotNull();
@@ -515,8 +511,7 @@ class GatewayTest {
   void partialAnswersSayWhatIsMissing() {
     fixture.service.answers =
         query ->
-            new Answer(
-                List.of(new SearchResult("x", 1)), List.of(1, 3), Duration.ofMillis(100));
+            new Answer(List.of(new SearchResult("x", 1)), List.of(1, 3), Duration.ofMillis(100));
     JsonNode answer =
         Fixture.json(
             fixture.post(
@@ -553,15 +548,12 @@ class GatewayTest {
             new Wrong("{\"vector\":[1,2,3,1e99]}", "NOT_FINITE"),
             new Wrong("{\"vector\":[1,2,3,4]", "CORRUPT_DATA"))) {
       Fixture.assertError(
-          fixture.post(
-              "/search", "application/json", wrong.body.getBytes(StandardCharsets.UTF_8)),
+          fixture.post("/search", "application/json", wrong.body.getBytes(StandardCharsets.UTF_8)),
           400,
           wrong.code);
     }
     Fixture.assertError(
-        fixture.post("/search", "application/octet-stream", new byte[15]),
-        400,
-        "INVALID_ARGUMENT");
+        fixture.post("/search", "application/octet-stream", new byte[15]), 400, "INVALID_ARGUMENT");
     byte[] nan = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN).putFloat(Float.NaN).array();
     Fixture.assertError(
         fixture.post("/search", "application/octet-stream", nan), 400, "NOT_FINITE");

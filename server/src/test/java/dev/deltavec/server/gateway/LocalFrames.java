@@ -5,7 +5,9 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 
-/** Sealed local frames ({@code docs/format.md}), as the TypeScript package's encodeDeltas writes. */
+/**
+ * Sealed local frames ({@code docs/format.md}), as the TypeScript package's encodeDeltas writes.
+ */
 final class LocalFrames {
   private LocalFrames() {}
 
