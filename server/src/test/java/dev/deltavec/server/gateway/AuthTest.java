@@ -246,8 +246,7 @@ class AuthTest {
         "{\"vector\":[1,2,3,4]}".getBytes(StandardCharsets.UTF_8),
         "Authorization",
         "Bearer " + token);
-    assertThat(fixture.service.asked).isNotNull();
-    assertThat(fixture.service.asked.prefixes()).containsExactly("p/");
+    assertThat(fixture.service.lastAsked().prefixes()).containsExactly("p/");
     String since = "since=" + fixture.now();
     try (Follow socket = Follow.socket(fixture, since, "protocol", "bearer." + token);
         Follow events = Follow.events(fixture, since, "Authorization", "Bearer " + token)) {

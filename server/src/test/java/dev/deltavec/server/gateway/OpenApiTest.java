@@ -23,17 +23,14 @@ class OpenApiTest {
       List<String> operations = new ArrayList<>();
       api.get("paths")
           .properties()
-          .forEach(
-              path ->
-                  path.getValue()
-                      .properties()
-                      .forEach(
-                          method -> {
-                            described.add(
-                                method.getKey().toUpperCase(Locale.ROOT) + " " + path.getKey());
-                            operations.add(method.getValue().get("operationId").asText());
-                            assertThat(method.getValue().get("responses")).isNotEmpty();
-                          }));
+          .forEach(path ->
+              path.getValue()
+                  .properties()
+                  .forEach(method -> {
+                    described.add(method.getKey().toUpperCase(Locale.ROOT) + " " + path.getKey());
+                    operations.add(method.getValue().get("operationId").asText());
+                    assertThat(method.getValue().get("responses")).isNotEmpty();
+                  }));
       assertThat(described).containsExactlyInAnyOrderElementsOf(fixture.gateway.routes());
       assertThat(operations).doesNotHaveDuplicates();
     }

@@ -19,17 +19,14 @@ class FilterTest {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (DeltaFrames frames = new DeltaFrames(2, 0)) {
       for (String id : ids) {
-        out.writeBytes(
-            frames.encode(VectorDelta.create(id, new float[] {1, 2}), 5, 1, 3).frame());
+        out.writeBytes(frames.encode(VectorDelta.create(id, new float[] {1, 2}), 5, 1, 3).frame());
       }
     }
     return out.toByteArray();
   }
 
   private static List<String> cut(Filter filter, String... ids) {
-    return DeltaFrames.ids(filter.cut(frames(List.of(ids)))).stream()
-        .map(String::valueOf)
-        .toList();
+    return DeltaFrames.ids(filter.cut(frames(List.of(ids)))).stream().map(String::valueOf).toList();
   }
 
   @Test
@@ -48,8 +45,7 @@ class FilterTest {
   @Test
   void longIdsAreReadWhole() {
     String id = "x".repeat(1_024);
-    assertThat(cut(Filter.of(List.of(), List.of(id), List.of()), "a", id, "b"))
-        .containsExactly(id);
+    assertThat(cut(Filter.of(List.of(), List.of(id), List.of()), "a", id, "b")).containsExactly(id);
   }
 
   @Test
@@ -81,9 +77,7 @@ class FilterTest {
     assertThat(out.toByteArray()).isEqualTo(filter.cut(all));
     assertThat(FrameCutter.length(new ByteArrayInputStream(all), filter)).isEqualTo(out.size());
     assertThatThrownBy(
-            () ->
-                FrameCutter.length(
-                    new ByteArrayInputStream(all, 0, all.length - 1), Filter.ALL))
+            () -> FrameCutter.length(new ByteArrayInputStream(all, 0, all.length - 1), Filter.ALL))
         .isInstanceOf(IOException.class);
   }
 
@@ -92,8 +86,7 @@ class FilterTest {
     ByteArrayOutputStream all = new ByteArrayOutputStream();
     try (DeltaFrames frames = new DeltaFrames(65_536, 0)) {
       for (String id : List.of("a", "b", "a")) {
-        all.writeBytes(
-            frames.encode(VectorDelta.create(id, new float[65_536]), 5, 1, 3).frame());
+        all.writeBytes(frames.encode(VectorDelta.create(id, new float[65_536]), 5, 1, 3).frame());
       }
     }
     Filter filter = Filter.of(List.of("a"), List.of(), List.of());
