@@ -71,7 +71,7 @@ await build({
   ],
 });
 // All in one file, without import, so that it can be served from wherever an application has it. Its databases open none
-// in workers of their own.
+// in workers of their own, and follow nobody: that is done where they are called from.
 await build({
   ...common,
   entryPoints: ["src/worker.ts"],
@@ -79,7 +79,10 @@ await build({
     {
       name: "no-connect",
       setup({ onResolve, onLoad }) {
-        onResolve({ filter: /\/connect\.ts$/ }, ({ path }) => ({ path, namespace: "none" }));
+        onResolve({ filter: /\/(connect|follow)\.ts$/ }, ({ path }) => ({
+          path,
+          namespace: "none",
+        }));
         onLoad({ filter: /./, namespace: "none" }, () => ({ contents: "export {}" }));
       },
     },

@@ -13,6 +13,14 @@ export type {
   StorageSource,
 } from "./durable.ts";
 export { DeltaError, type DeltaErrorCode, type DeltaErrorDetails } from "./errors.ts";
+export type {
+  FollowConflict,
+  Following,
+  FollowProgress,
+  FollowServerOptions,
+  FollowStateStore,
+  FollowStatus,
+} from "./follow-types.ts";
 export { type DeltaPoolOptions, SharedDeltaPool } from "./pool.ts";
 export type {
   CallOptions,

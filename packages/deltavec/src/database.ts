@@ -6,6 +6,7 @@ import type { DurableDeltaVectorDB, DurableOptions, StorageSource } from "./dura
 import { DeltaError, describe, invalid, requireReadable, requireSignal } from "./errors.ts";
 import { EventHub } from "./events.ts";
 import { DeltaIterator, LogReader, Waiters } from "./feed.ts";
+import type { Following, FollowServerOptions } from "./follow-types.ts";
 import {
   type DeltaDraft,
   type FrameForm,
@@ -896,6 +897,25 @@ export class DeltaVectorDB {
     _options?: unknown,
   ): void {
     this.#listeners.remove(type, listener);
+  }
+
+  /**
+   * Follows a server (docs/follow.md): brings the database up to date, keeps it there whenever there is a connection, and
+   * sends what is changed here.
+   *
+   * @param url - where the server's gateway is, `https:` or `http:`
+   * @param options - all optional
+   * @returns once the state of before is asked for, also without a connection: `ready` says when the database is up to date
+   * @throws DeltaError (as a rejection) `INVALID_ARGUMENT`, also without history
+   *
+   * @example
+   * ```ts
+   * await using following = await db.follow("https://vectors.example.org", { token });
+   * await following.ready;
+   * ```
+   */
+  async follow(url: string | URL, options?: FollowServerOptions): Promise<Following> {
+    return (await import("./follow.ts")).follow(this, url, options);
   }
 
   /**

@@ -16,6 +16,7 @@
  * - `CLOSED`: the database was closed, refuses work after an internal fault, or `init` was not awaited.
  * - `UNSUPPORTED_PLATFORM`: the engine, or the page's security policy, lacks something deltavec needs.
  * - `DISCONNECTED`: a connection that deltas come by failed or was lost, and could not be made again.
+ * - `REFUSED`: a server does not take what it is sent, or does not let this one in; the message has the server's own code.
  * - `STORAGE_FAILED`: the storage of a durable database cannot be read or written; `cause` says why.
  * - `QUOTA_EXCEEDED`: the platform gives the storage no more room.
  * - `LOCKED`: another process or tab has the storage open.
@@ -37,6 +38,7 @@ export type DeltaErrorCode =
   | "CLOSED"
   | "UNSUPPORTED_PLATFORM"
   | "DISCONNECTED"
+  | "REFUSED"
   | "STORAGE_FAILED"
   | "QUOTA_EXCEEDED"
   | "LOCKED"

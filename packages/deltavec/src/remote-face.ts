@@ -3,6 +3,8 @@ import { type Connection, freezeEvent, Scope, untilAborted } from "./connection.
 import { DeltaVectorDB } from "./database.ts";
 import { describe, invalid, requireReadable, requireSignal } from "./errors.ts";
 import { filterText } from "./filter.ts";
+import type { Followed } from "./follow-parts.ts";
+import type { Following, FollowServerOptions } from "./follow-types.ts";
 import { Listeners } from "./listeners.ts";
 import type { Question, Readers } from "./readers.ts";
 import {
@@ -296,6 +298,12 @@ export class RemoteFace
     _options?: unknown,
   ): Promise<void> {
     this.#shared.listeners.remove(type, listener);
+  }
+
+  /** As on this thread: what it needs of the database it calls there. */
+  async follow(url: string | URL, options?: FollowServerOptions): Promise<Following> {
+    const { follow } = await import("./follow.ts");
+    return follow(this as unknown as Followed, url, options);
   }
 
   async channel(options: RemoteChannelOptions = {}): Promise<DeltaChannel> {

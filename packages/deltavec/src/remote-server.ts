@@ -58,7 +58,10 @@ const PAGE_BYTES = 65_536;
 const PAGE_VALUES = 256;
 
 /** Members that take what cannot be posted, or are none of the interface's. */
-const NOT_CALLED = [...LOCAL_ONLY, "constructor", "addEventListener", "removeEventListener"];
+const NOT_CALLED = [
+  ...LOCAL_ONLY,
+  ...["constructor", "addEventListener", "removeEventListener", "follow"],
+];
 
 /** What can be called by name: methods and properties of the database. */
 const MEMBERS: ReadonlyMap<string, PropertyDescriptor> = new Map(

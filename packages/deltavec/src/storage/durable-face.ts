@@ -1,6 +1,8 @@
 import { DeltaVectorDB } from "../database.ts";
 import type { DurableDeltaVectorDB } from "../durable.ts";
 import { DeltaError } from "../errors.ts";
+import type { Followed } from "../follow-parts.ts";
+import type { Following, FollowServerOptions } from "../follow-types.ts";
 import { Listeners } from "../listeners.ts";
 import { LOCAL_ONLY } from "../remote.ts";
 import { openReadable, openWritable } from "../stream-doors.ts";
@@ -126,6 +128,12 @@ export class DurableFace
     _options?: unknown,
   ): Promise<void> {
     this.#listeners.remove(type, listener);
+  }
+
+  /** As on this thread: what it needs of the database it calls there. */
+  async follow(url: string | URL, options?: FollowServerOptions): Promise<Following> {
+    const { follow } = await import("../follow.ts");
+    return follow(this as unknown as Followed, url, options);
   }
 
   async flush(): Promise<void> {

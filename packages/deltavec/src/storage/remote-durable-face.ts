@@ -62,6 +62,15 @@ export class RemoteDurableFace
     return this.#stored.client.leads ? "leader" : "follower";
   }
 
+  /**
+   * How many tabs it has worked through: with each but the first, what was not on disk may be gone.
+   *
+   * @internal
+   */
+  get leaders(): number {
+    return this.#stored.client.leaders;
+  }
+
   flush(): Promise<void> {
     return this.#call("flush");
   }

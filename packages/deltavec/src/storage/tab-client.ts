@@ -117,6 +117,8 @@ export class TabClient implements Port {
   ontrouble: ((error: unknown) => void) | undefined;
   /** What went wrong when the storage was closed. */
   trouble: unknown;
+  /** How many leaders there have been. */
+  leaders = 0;
   readonly #options: TabClientOptions;
   readonly #common: Wire | undefined;
   readonly #name = lifeName();
@@ -431,6 +433,7 @@ export class TabClient implements Port {
     this.#unask();
     clearInterval(this.#timer);
     this.#link = link;
+    this.leaders++;
     this.#settled = true;
     this.#fulfil(opened);
     const renewals: Request[] = [];

@@ -38,38 +38,8 @@ export async function serveWebSockets(
   const sockets: ServerSocket[] = [];
   const server = createServer((_, response) => response.writeHead(426).end());
   server.on("upgrade", (request: IncomingMessage, stream: Duplex) => {
-    const accept = createHash("sha1")
-      .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-      .digest("base64");
-    stream.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-    );
-    let closing = false;
-    const socket: ServerSocket = {
-      path: request.url ?? "",
-      received: [],
-      closedWith: undefined,
-      send: (data) => send(stream, typeof data === "string" ? 1 : 2, Buffer.from(data as string)),
-      close: (code) => {
-        closing = true;
-        send(stream, 8, Buffer.of(code >> 8, code & 255));
-      },
-      cut: () => stream.destroy(),
-    };
+    const socket = acceptWebSocket(request, stream, (text) => onMessage(socket, text));
     sockets.push(socket);
-    stream.on("error", () => undefined);
-    read(stream, (opcode, payload) => {
-      if (opcode === 1) {
-        socket.received.push(payload.toString());
-        onMessage(socket, payload.toString());
-      } else if (opcode === 8) {
-        socket.closedWith = payload.length < 2 ? 1005 : payload.readUInt16BE(0);
-        if (!closing) {
-          send(stream, 8, payload);
-        }
-        stream.end();
-      }
-    });
     onSocket(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -84,6 +54,53 @@ export async function serveWebSockets(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/**
+ * Makes a WebSocket of a connection that asks to become one.
+ *
+ * @param onMessage - called with each text message
+ * @param protocol - the subprotocol that is chosen, if there is one
+ */
+export function acceptWebSocket(
+  request: IncomingMessage,
+  stream: Duplex,
+  onMessage: (text: string) => void = () => {},
+  protocol?: string,
+): ServerSocket {
+  const chosen = protocol === undefined ? "" : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
+  const accept = createHash("sha1")
+    .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest("base64");
+  stream.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${chosen}\r\n`,
+  );
+  let closing = false;
+  const socket: ServerSocket = {
+    path: request.url ?? "",
+    received: [],
+    closedWith: undefined,
+    send: (data) => send(stream, typeof data === "string" ? 1 : 2, Buffer.from(data as string)),
+    close: (code) => {
+      closing = true;
+      send(stream, 8, Buffer.of(code >> 8, code & 255));
+    },
+    cut: () => stream.destroy(),
+  };
+  stream.on("error", () => undefined);
+  read(stream, (opcode, payload) => {
+    if (opcode === 1) {
+      socket.received.push(payload.toString());
+      onMessage(payload.toString());
+    } else if (opcode === 8) {
+      socket.closedWith = payload.length < 2 ? 1005 : payload.readUInt16BE(0);
+      if (!closing) {
+        send(stream, 8, payload);
+      }
+      stream.end();
+    }
+  });
+  return socket;
 }
 
 /** Sends one frame, not masked, as servers do. */

@@ -68,6 +68,27 @@ final class Searches {
     });
   }
 
+  /** Ranks vectors by their ids in UTF-8; see {@link DeltaVectorDB#rank}. */
+  List<SearchResult> rank(float[] query, List<byte[]> ids) {
+    long bytes = 0;
+    for (byte[] id : ids) {
+      bytes += 4 + (id.length + 3 & ~3);
+    }
+    long more = bytes;
+    return readers.read(() -> {
+      requireLength(query, -1);
+      int at = put(store, query, more);
+      int list = at + query.length * 4;
+      int next = list;
+      for (byte[] id : ids) {
+        store.memory().putInt(next, id.length);
+        store.memory().putBytes(next + 4, id);
+        next += 4 + (id.length + 3 & ~3);
+      }
+      return hits(store, store.database().rank(at, query.length, list, ids.size()));
+    });
+  }
+
   /** What the queries of one call have in common. */
   private interface Search {
     List<SearchResult> run(float[] query, int k);
