@@ -30,7 +30,7 @@ export interface OutboxHost {
   answered(): void;
   /** A delta will not be sent again. */
   refused(error: DeltaError, conflict: FollowConflict): void;
-  /** A delta is older than the server takes, and was never on its way. The outbox is closed until the database is made anew. */
+  /** A delta is older than the server takes. The outbox is closed until the database is made anew. */
   tooOld(delta: OwnDelta): void;
   /** The server does not talk to this follower. */
   trouble(error: DeltaError): void;
@@ -130,8 +130,11 @@ export class Outbox {
         }
       }
     } catch (error) {
-      this.#woken = false;
-      this.#host.trouble(error as DeltaError);
+      if (!this.#host.signal.aborted) {
+        this.#host.trouble(error as DeltaError);
+        await this.#host.pause(error as Error);
+        this.#woken = true;
+      }
     }
   }
 
@@ -227,7 +230,7 @@ export class Outbox {
       return;
     }
     const delta = readSingle(bytes);
-    if (code === "TOO_OLD" && delta.sequence > own.attempted) {
+    if (code === "TOO_OLD") {
       this.#open = false;
       host.tooOld(delta);
       return;

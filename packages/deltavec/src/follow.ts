@@ -326,7 +326,7 @@ class Follower implements Following {
       removeEventListener?: (type: string, listener: () => void) => void;
     };
     const online = (): void => this.#hopeAgain();
-    const offline = (): void => this.#attempt.abort();
+    const offline = (): void => this.#attempt.abort(new Lost("to be made anew"));
     listen?.("online", online);
     listen?.("offline", offline);
     try {
@@ -606,7 +606,7 @@ class Follower implements Following {
     };
     return new Merger(db, {
       trouble: (error) => this.#trouble(error),
-      failed: () => this.#attempt.abort(),
+      failed: () => this.#attempt.abort(new Lost("to be made anew")),
       seen: this.#unsure ? seen : undefined,
     });
   }
@@ -786,7 +786,7 @@ class Follower implements Following {
     try {
       await this.#db.position;
       if (this.#holds && this.#isMoved() && this.#meanwhile === undefined) {
-        this.#attempt.abort();
+        this.#attempt.abort(new Lost("to be made anew"));
         this.#hopeAgain();
       }
     } catch {
@@ -849,7 +849,7 @@ class Follower implements Following {
     const all = now - this.#lastTooOld < SHORT_MS;
     this.#lastTooOld = now;
     this.#renewal = { tooOld: Math.max(time, this.#renewal?.tooOld ?? 0), all };
-    this.#attempt.abort();
+    this.#attempt.abort(new Lost("to be made anew"));
     this.#hopeAgain();
   }
 
