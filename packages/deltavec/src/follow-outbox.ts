@@ -243,7 +243,7 @@ export class Outbox {
 
   #acknowledge(own: OwnReplica, to: number): void {
     this.pending = Math.max(0, this.pending - (to - own.acknowledged));
-    own.acknowledged = to;
+    own.acknowledged = Math.max(to, own.acknowledged);
   }
 }
 

@@ -708,6 +708,11 @@ class Follower implements Following {
     try {
       const place = newPlace(info);
       await this.#snapshots(this.#merger(fresh), place, this.#missing(place, info), signal);
+      // What of ours is there was taken, and all before: it was sent in order.
+      const taken = await fresh.cursor();
+      for (const [replica, known] of own) {
+        known.acknowledged = Math.max(known.acknowledged, split(taken, replica).last);
+      }
       const margin = Math.max(info.retentionMs / 10, 600_000);
       const oldest = Math.max(tooOld, Date.now() - info.retentionMs + margin);
       const carrier = new Carrier(db, fresh, oldest, all);
