@@ -143,12 +143,12 @@ export class Outbox {
     const { db, signal } = this.#host;
     await this.count();
     for (const [replica, own] of this.own) {
-      const { last, others } = split(await db.cursor(), replica);
+      const { last } = split(await db.cursor(), replica);
       while (own.acknowledged < last) {
         if (!this.#open || signal.aborted) {
           return false;
         }
-        await this.#send(own, last, others);
+        await this.#send(replica, own, last);
       }
     }
     this.pending = 0;
@@ -156,14 +156,10 @@ export class Outbox {
   }
 
   /** Sends the next deltas of a replica. */
-  async #send(
-    own: OwnReplica,
-    last: number,
-    others: (from: number, to: number) => Uint8Array,
-  ): Promise<void> {
+  async #send(replica: string, own: OwnReplica, last: number): Promise<void> {
     const host = this.#host;
     const from = own.acknowledged;
-    const unsent = await readUnsent(host.db, others, from, Math.min(from + this.#limit, last));
+    const unsent = await readUnsent(host.db, replica, from, Math.min(from + this.#limit, last));
     const { to, bytes } = unsent;
     if (bytes === undefined) {
       this.#acknowledge(own, to);
@@ -226,7 +222,7 @@ export class Outbox {
     if (count > 1) {
       // Numbers are places only where none is missing.
       const known = index !== undefined && index < count && count === to - from;
-      this.#limit = known ? Math.max(1, index) : Math.floor((to - from) / 2);
+      this.#limit = Math.max(1, known ? index : Math.floor((to - from) / 2));
       return;
     }
     const delta = readSingle(bytes);

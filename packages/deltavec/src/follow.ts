@@ -994,11 +994,11 @@ class Carrier {
   async carry(own: ReadonlyMap<string, OwnReplica>): Promise<boolean> {
     let any = false;
     for (const [replica, known] of own) {
-      const { last, others } = split(await this.#from.cursor(), replica);
+      const { last } = split(await this.#from.cursor(), replica);
       let at = this.#done.get(replica) ?? known.acknowledged;
       while (at < last) {
         any = true;
-        at = await this.#carrySome(known, others, at, last);
+        at = await this.#carrySome(replica, known, at, last);
         this.#done.set(replica, at);
       }
       this.#done.set(replica, at);
@@ -1016,12 +1016,12 @@ class Carrier {
   }
 
   async #carrySome(
+    replica: string,
     known: OwnReplica,
-    others: (from: number, to: number) => Uint8Array,
     from: number,
     last: number,
   ): Promise<number> {
-    const { to, bytes } = await readUnsent(this.#from, others, from, from + 1);
+    const { to, bytes } = await readUnsent(this.#from, replica, from, from + 1);
     if (bytes === undefined) {
       const gone = new DeltaError(
         "HISTORY_COMPACTED",
@@ -1062,7 +1062,7 @@ class Carrier {
       return to;
     }
     // None of a replica's deltas is much older than those before, so these are looked at one by one only where the first is old.
-    const many = await readUnsent(this.#from, others, from, Math.min(from + 1000, last));
+    const many = await readUnsent(this.#from, replica, from, Math.min(from + 1000, last));
     await this.#to.merge(many.bytes as Uint8Array);
     return many.to;
   }

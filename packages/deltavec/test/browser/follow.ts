@@ -34,7 +34,6 @@ const functions = {
 };
 
 declare global {
-  // biome-ignore lint/suspicious/noVar: what a page has globally is declared so
   var followTests: typeof functions;
 }
 globalThis.followTests = functions;
