@@ -8,7 +8,7 @@ import { row } from "../data/source.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import { cutFrames, FrameDecoder } from "../files/frames.ts";
 import { Damage, FileSource } from "../files/source.ts";
-import type { Mark, Read } from "./item.ts";
+import type { Item, Mark, Read } from "./item.ts";
 import { standAlone } from "./stand-alone.ts";
 
 const PIECE = 1 << 18;
@@ -119,13 +119,16 @@ function* readLines(path: string, from: Mark, before: number): Generator<Read> {
 }
 
 function* itemsOf(text: string, place: string, next: Mark, bytes: number): Generator<Read> {
+  let items: Item[];
   try {
     const json: unknown = JSON.parse(text);
-    for (const delta of isVector(json) ? [vectorOf(json)] : parseDeltas(json)) {
-      yield { item: itemOf(delta, place), next, bytes };
-    }
+    const deltas = isVector(json) ? [vectorOf(json)] : parseDeltas(json);
+    items = deltas.map((delta) => itemOf(delta, place));
   } catch (error) {
-    throw error instanceof UsageError ? error : new UsageError(`${place}: ${messageOf(error)}`);
+    throw new UsageError(`${place}: ${messageOf(error)}`);
+  }
+  for (const item of items) {
+    yield { item, next, bytes };
   }
 }
 
@@ -143,7 +146,7 @@ function isVector(json: unknown): json is VectorJson {
 function vectorOf({ id, vector, metadata, ...others }: VectorJson): VectorDelta {
   const [other] = Object.keys(others);
   if (other !== undefined) {
-    throw new UsageError(`it has an unknown member ${JSON.stringify(other)}`);
+    throw new Error(`it has an unknown member ${JSON.stringify(other)}`);
   }
   const operation = { type: "create", vector };
   return parseDeltas([
@@ -151,7 +154,7 @@ function vectorOf({ id, vector, metadata, ...others }: VectorJson): VectorDelta 
   ])[0] as VectorDelta;
 }
 
-function itemOf(delta: VectorDelta, place: string): Read["item"] {
+function itemOf(delta: VectorDelta, place: string): Item {
   const { operation } = delta;
   return {
     vectorId: delta.vectorId,

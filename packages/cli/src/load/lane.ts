@@ -75,6 +75,11 @@ export class Lane {
     await this.#flight;
   }
 
+  /** Waits for the request under way, however it ends. */
+  async settled(): Promise<void> {
+    await this.#flight?.catch(() => {});
+  }
+
   /** Waits for the request before, and begins one with all that waits. */
   async #send(): Promise<void> {
     await this.#flight;

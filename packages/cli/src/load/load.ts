@@ -41,7 +41,8 @@ export function tokenOf(options: {
   tokenFile?: string | undefined;
 }): string | undefined {
   if (options.tokenFile === undefined) {
-    return options.token ?? process.env["DELTAVEC_TOKEN"];
+    const { DELTAVEC_TOKEN } = process.env;
+    return options.token ?? DELTAVEC_TOKEN;
   }
   try {
     return readFileSync(options.tokenFile, "utf8").trim();
@@ -103,6 +104,7 @@ export async function load(files: readonly string[], options: LoadOptions): Prom
   try {
     await run.all();
   } finally {
+    await run.settled();
     clearInterval(shown);
     bar.stop();
     process.off("SIGINT", interrupted);
@@ -187,6 +189,11 @@ class Run {
     this.#places.push({ mark: last, read, numbered });
     this.#done = true;
     this.#advance();
+  }
+
+  /** Waits for requests that are under way. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.settled()));
   }
 
   /** Finds the last place that all lanes have come to, and saves it now and then. */
