@@ -152,8 +152,10 @@ public final class EmbeddedBroker implements AutoCloseable {
     all.put("controller.quorum.voters", NODE + "@" + HOST + ":" + ports[1]);
     // One node: nobody to wait for.
     all.put("controller.quorum.election.timeout.ms", "100");
-    all.put("controlled.shutdown.enable", "false");
+    all.put("controlled.shutdown.enable", "true");
     all.put("broker.heartbeat.interval.ms", "200");
+    // A broker that was killed is not let in again before its session has ended.
+    all.put("broker.session.timeout.ms", "2000");
     all.put("offsets.topic.replication.factor", "1");
     all.put("offsets.topic.num.partitions", "4");
     all.put("offsets.topic.segment.bytes", "4194304");

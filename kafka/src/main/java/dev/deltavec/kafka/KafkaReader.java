@@ -48,8 +48,9 @@ final class KafkaReader implements Reader {
       consumer.assign(partitions);
       positions.clear();
       offsets.forEach((shard, offset) -> {
-        consumer.seek(new TopicPartition(topic, shard), offset);
-        positions.put(shard, offset);
+        long from = Math.max(offset, begins.of(shard));
+        consumer.seek(new TopicPartition(topic, shard), from);
+        positions.put(shard, from);
       });
     } catch (KafkaException e) {
       throw Clients.error("Shards cannot be read", e);

@@ -7,8 +7,10 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.CloseOptions.GroupMembershipOperation;
@@ -44,8 +46,9 @@ public final class ShardGroup implements AutoCloseable {
   private volatile @Nullable View view;
   private volatile @Nullable LogException failure;
   private volatile @Nullable KafkaConsumer<byte[], byte[]> consumer;
+  private final CountDownLatch pausing = new CountDownLatch(1);
   private volatile boolean closed;
-  private volatile GroupMembershipOperation atClose = GroupMembershipOperation.LEAVE_GROUP;
+  private volatile boolean abandoned;
   private boolean stale; // by the group's thread: others know something else of this member
 
   private ShardGroup(
@@ -103,26 +106,22 @@ public final class ShardGroup implements AutoCloseable {
   /** Leaves the group: others get this member's shards at once. Calling it again does nothing. */
   @Override
   public void close() {
-    close(GroupMembershipOperation.LEAVE_GROUP);
+    end();
   }
 
   /** Ends as a process does that is killed: others wait for it. */
   void abandon() {
-    close(GroupMembershipOperation.REMAIN_IN_GROUP);
+    abandoned = true;
+    end();
   }
 
-  private void close(GroupMembershipOperation operation) {
-    synchronized (this) {
-      if (!closed) {
-        atClose = operation;
-        closed = true;
-      }
-    }
+  private void end() {
+    closed = true;
     KafkaConsumer<byte[], byte[]> open = consumer;
     if (open != null) {
       open.wakeup();
     }
-    thread.interrupt(); // when it pauses between two consumers
+    pausing.countDown();
     try {
       thread.join(LEAVE.plusSeconds(1));
     } catch (InterruptedException e) {
@@ -177,12 +176,17 @@ public final class ShardGroup implements AutoCloseable {
       }
     } finally {
       consumer = null;
-      Thread.interrupted(); // so that leaving is not cut short
       open.close(
-          CloseOptions.timeout(closed ? LEAVE : Duration.ZERO)
-              .withGroupMembershipOperation(
-                  closed ? atClose : GroupMembershipOperation.REMAIN_IN_GROUP));
+          leaving()
+              ? CloseOptions.timeout(LEAVE)
+                  .withGroupMembershipOperation(GroupMembershipOperation.LEAVE_GROUP)
+              : CloseOptions.timeout(Duration.ZERO)
+                  .withGroupMembershipOperation(GroupMembershipOperation.REMAIN_IN_GROUP));
     }
+  }
+
+  private boolean leaving() {
+    return closed && !abandoned;
   }
 
   private void agreed(long generation, List<Note> notes) {
@@ -207,11 +211,11 @@ public final class ShardGroup implements AutoCloseable {
     }
   }
 
-  private static void pause() {
+  private void pause() {
     try {
-      Thread.sleep(1000);
+      pausing.await(1, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // closed
+      closed = true; // nobody interrupts this thread but to end it
     }
   }
 

@@ -118,8 +118,11 @@ class KafkaDeltaLogTest {
       writer.commit(new StateMark(1, 1));
       List<String> read = new ArrayList<>();
       TestBroker.stop();
-      CompletableFuture<List<Long>> single = log.append(List.of(part(0, "b")));
-      CompletableFuture<List<Long>> several = log.append(List.of(part(2, "c"), part(1, "c")));
+      CompletableFuture<List<Long>> single =
+          CompletableFuture.supplyAsync(() -> log.append(List.of(part(0, "b"))).join());
+      CompletableFuture<List<Long>> several =
+          CompletableFuture.supplyAsync(
+              () -> log.append(List.of(part(2, "c"), part(1, "c"))).join());
       TestBroker.get();
       single.join();
       several.join();

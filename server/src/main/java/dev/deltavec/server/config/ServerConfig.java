@@ -4,6 +4,7 @@ import dev.deltavec.core.Metric;
 import dev.deltavec.core.Quantization;
 import dev.deltavec.kafka.KafkaLogOptions;
 import dev.deltavec.kafka.Member;
+import dev.deltavec.server.gateway.GatewayConfig;
 import dev.deltavec.server.node.HostSettings;
 import dev.deltavec.server.node.Node;
 import dev.deltavec.server.shard.ShardSettings;
@@ -13,17 +14,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 
-/**
- * What a configuration says, but for the gateway. Options are documented in {@code
- * deltavec-server.yaml}.
- */
+/** What a configuration says. Options are documented in {@code deltavec-server.yaml}. */
 public record ServerConfig(
     NodeSection node,
     KafkaSection kafka,
     DatabaseSection database,
     ShardsSection shards,
     SearchSection search,
-    LimitsSection limits) {
+    GatewayConfig gateway) {
   private static final String AUTO = "auto";
 
   /** The node itself. */
@@ -100,23 +98,7 @@ public record ServerConfig(
   }
 
   /** How is searched. */
-  public record SearchSection(
-      Duration deadline, Duration maxDeadline, Duration hedge, boolean joint) {
-    /** Checks the values. */
-    public SearchSection {
-      check(deadline.toMillis() > 0, "deadline must be over 0");
-      check(maxDeadline.compareTo(deadline) >= 0, "maxDeadline must not be under deadline");
-    }
-  }
-
-  /** What the server takes. */
-  public record LimitsSection(int connections, int requests, Duration idleTimeout) {
-    /** Checks the values. */
-    public LimitsSection {
-      check(connections >= 1, "connections must be at least 1");
-      check(requests >= 1, "requests must be at least 1");
-    }
-  }
+  public record SearchSection(Duration hedge, boolean joint) {}
 
   private static void check(boolean holds, String message) {
     if (!holds) {
@@ -136,7 +118,7 @@ public record ServerConfig(
         file.section("database", DatabaseSection.class),
         file.section("shards", ShardsSection.class),
         file.section("search", SearchSection.class),
-        file.section("limits", LimitsSection.class));
+        file.section("gateway", GatewayConfig.class));
   }
 
   /**

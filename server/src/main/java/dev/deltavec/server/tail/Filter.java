@@ -2,6 +2,7 @@ package dev.deltavec.server.tail;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
@@ -147,7 +148,7 @@ public final class Filter {
   private static boolean begins(byte[] bytes, int at, int length, byte[][] prefixes) {
     for (byte[] prefix : prefixes) {
       if (prefix.length <= length
-          && java.util.Arrays.equals(bytes, at, at + prefix.length, prefix, 0, prefix.length)) {
+          && Arrays.equals(bytes, at, at + prefix.length, prefix, 0, prefix.length)) {
         return true;
       }
     }

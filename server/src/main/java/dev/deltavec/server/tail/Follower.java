@@ -3,7 +3,6 @@ package dev.deltavec.server.tail;
 import dev.deltavec.log.LogException;
 import dev.deltavec.server.tail.FollowException.Reason;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -15,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * either side ends it. Nothing is left out; what is sent twice does no harm.
  */
 public final class Follower {
+  private static final System.Logger LOG = System.getLogger(Follower.class.getName());
   private static final int BATCH_BYTES = 256 << 10;
   private static final int MAX_ACTIONS = 16;
 
@@ -90,8 +90,9 @@ public final class Follower {
       if (why != null) {
         sending(() -> sink.end(why));
       }
-    } catch (IOException | UncheckedIOException e) {
+    } catch (IOException | RuntimeException e) {
       // The connection is gone: the follower comes again with its cursor.
+      LOG.log(System.Logger.Level.DEBUG, "a follower is gone", e);
     } finally {
       over = true;
       tail.remove(this);
@@ -219,6 +220,10 @@ public final class Follower {
 
   /** Does what is due by the clock. */
   void sweep(long now, Instant time, long pingNanos, long writeNanos) {
+    if (!sink.connected()) {
+      gone();
+      return;
+    }
     if (expires != null && !time.isBefore(expires)) {
       finish(new FollowException(Reason.UNAUTHENTICATED, "the token has expired"));
     }

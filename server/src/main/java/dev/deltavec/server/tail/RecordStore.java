@@ -209,97 +209,105 @@ public final class RecordStore implements AutoCloseable {
     return bytes;
   }
 
+  /** What is to be read of one shard. */
+  private static final class Wish {
+    final int shard;
+    final long offset;
+    final long start;
+    final long target;
+    final List<DeltaLog.Entry> entries = new ArrayList<>();
+
+    Wish(int shard, long offset, long start, long target) {
+      this.shard = shard;
+      this.offset = offset;
+      this.start = start;
+      this.target = target;
+    }
+  }
+
   /** Reads the log; who wants the same meanwhile waits, and finds it in memory. */
   private List<Slice> load(Map<Integer, Long> since) {
-    List<Integer> shards = since.keySet().stream().sorted().toList();
-    for (int shard : shards) {
+    TreeMap<Integer, Long> sorted = new TreeMap<>(since);
+    for (int shard : sorted.keySet()) {
       loading[shard].lock(); // ascending, so nobody waits for somebody who waits for them
     }
     try {
       List<Slice> slices = new ArrayList<>();
-      Map<Integer, Long> missing = new TreeMap<>();
-      for (int shard : shards) {
-        long offset = since.get(shard);
+      TreeMap<Integer, Wish> wishes = new TreeMap<>();
+      for (Map.Entry<Integer, Long> entry : sorted.entrySet()) {
+        int shard = entry.getKey();
+        long offset = entry.getValue();
         Slice slice = piece(shard, offset);
-        if (slice == null) {
-          missing.put(shard, offset);
-        } else {
+        if (slice != null) {
           slices.add(slice.since(offset));
+        } else {
+          long most = offset / CHUNK * CHUNK + (long) AHEAD * CHUNK;
+          long target = Math.min(most, live.head(shard));
+          wishes.put(shard, new Wish(shard, offset, start(shard, offset), target));
         }
       }
-      if (!missing.isEmpty()) {
-        slices.addAll(loadLocked(missing));
+      if (!wishes.isEmpty()) {
+        slices.addAll(loadLocked(wishes));
       }
       return slices;
     } finally {
-      shards.forEach(shard -> loading[shard].unlock());
+      sorted.keySet().forEach(shard -> loading[shard].unlock());
     }
   }
 
-  private List<Slice> loadLocked(Map<Integer, Long> since) {
-    for (Map.Entry<Integer, Long> entry : since.entrySet()) {
-      long begin = begin(entry.getKey());
-      if (entry.getValue() < begin) {
-        throw behind(entry.getKey(), entry.getValue(), begin);
-      }
+  private List<Slice> loadLocked(Map<Integer, Wish> wishes) {
+    for (Wish wish : wishes.values()) {
+      requireThere(wish, begin(wish.shard));
     }
     DeltaLog.Reader reader = borrow();
     boolean good = false;
     try {
-      List<Slice> slices = load(reader, since);
+      List<Slice> slices = load(reader, wishes);
       good = true;
       return slices;
     } catch (LogException e) {
-      if (e.reason() != LogException.Reason.BEHIND) {
-        throw e;
+      if (e.reason() == LogException.Reason.BEHIND) {
+        wishes.values().forEach(wish -> requireThere(wish, log.begin(wish.shard)));
       }
-      int shard = since.keySet().iterator().next();
-      throw behind(shard, since.get(shard), log.begin(shard));
+      throw e;
     } finally {
       giveBack(reader, good);
     }
   }
 
-  private FollowException behind(int shard, long offset, long begin) {
-    return new FollowException(
-        Reason.TOO_FAR_BEHIND,
-        "shard " + shard + " begins with offset " + begin + ", " + offset + " is gone",
-        Map.of("shard", shard, "begin", begin, "end", Math.max(begin, end(shard))));
+  private void requireThere(Wish wish, long begin) {
+    if (wish.offset < begin) {
+      throw new FollowException(
+          Reason.TOO_FAR_BEHIND,
+          "shard " + wish.shard + " begins with offset " + begin + ", " + wish.offset + " is gone",
+          Map.of("shard", wish.shard, "begin", begin, "end", Math.max(begin, end(wish.shard))));
+    }
   }
 
   /** Reads whole chunks as far as possible, keeps them, and returns what is asked for. */
-  private List<Slice> load(DeltaLog.Reader reader, Map<Integer, Long> since) {
+  private List<Slice> load(DeltaLog.Reader reader, Map<Integer, Wish> wishes) {
     Map<Integer, Long> starts = new TreeMap<>();
-    Map<Integer, Long> targets = new TreeMap<>();
-    Map<Integer, List<DeltaLog.Entry>> read = new TreeMap<>();
-    since.forEach(
-        (shard, offset) -> {
-          starts.put(shard, start(shard, offset));
-          long most = offset / CHUNK * CHUNK + (long) AHEAD * CHUNK;
-          targets.put(shard, Math.min(most, live.head(shard)));
-          read.put(shard, new ArrayList<>());
-        });
+    wishes.forEach((shard, wish) -> starts.put(shard, wish.start));
     reader.assign(starts);
     long deadline = System.nanoTime() + LOAD_NANOS;
     long sum = 0;
     boolean more = true;
     while (more) {
       for (DeltaLog.Entry entry : reader.poll(POLL)) {
-        List<DeltaLog.Entry> row = read.get(entry.shard());
-        if (row != null) {
-          row.add(entry);
+        Wish wish = wishes.get(entry.shard());
+        if (wish != null) {
+          wish.entries.add(entry);
           sum += entry.frames().length;
         }
       }
-      boolean full = sum >= LOAD_BYTES;
       boolean all = true;
       boolean some = true;
-      for (Map.Entry<Integer, Long> target : targets.entrySet()) {
-        long position = reader.position(target.getKey());
-        all &= position >= target.getValue();
-        some &= position > since.get(target.getKey());
+      for (Wish wish : wishes.values()) {
+        long position = reader.position(wish.shard);
+        all &= position >= wish.target;
+        some &= position > wish.offset;
       }
-      more = !all && !(full && some);
+      more = !all && !(sum >= LOAD_BYTES && some);
       if (more && System.nanoTime() > deadline) {
         throw new LogException(
             LogException.Reason.UNAVAILABLE, "the log has not given its records in time");
@@ -309,17 +317,15 @@ public final class RecordStore implements AutoCloseable {
       loads++;
     }
     List<Slice> slices = new ArrayList<>();
-    since.forEach(
-        (shard, offset) ->
-            slices.add(
-                take(shard, starts.get(shard), offset, reader.position(shard), read.get(shard))));
+    wishes.values().forEach(wish -> slices.add(take(wish, reader.position(wish.shard))));
     return slices;
   }
 
   /** Keeps what was read as pieces; returns what is behind an offset. */
-  private Slice take(int shard, long start, long offset, long next, List<DeltaLog.Entry> entries) {
-    Slice rest = new Slice(shard, start, Math.max(start, next), List.copyOf(entries));
-    Slice all = rest.since(Math.min(offset, rest.next()));
+  private Slice take(Wish wish, long next) {
+    Slice rest =
+        new Slice(wish.shard, wish.start, Math.max(wish.start, next), List.copyOf(wish.entries));
+    Slice all = rest.since(Math.min(wish.offset, rest.next()));
     while (rest.from() < rest.next()) {
       Slice piece = rest.upTo(chunkEnd(rest.from()), PIECE_BYTES);
       keep(piece);

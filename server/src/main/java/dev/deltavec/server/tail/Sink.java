@@ -3,7 +3,7 @@ package dev.deltavec.server.tail;
 import java.io.IOException;
 import java.util.List;
 
-/** The connection to one follower. All but {@link #kill} is called by one thread. */
+/** The connection to one follower. All but the last two are called by one thread. */
 public interface Sink {
   /** Tells whether messages are sent as frames of a WebSocket, else as server-sent events. */
   boolean socket();
@@ -28,6 +28,9 @@ public interface Sink {
    * @throws IOException if the connection is gone
    */
   void end(FollowException why) throws IOException;
+
+  /** Tells whether the connection is not known to be gone. Called by any thread. */
+  boolean connected();
 
   /** Ends the connection, whatever is under way. Called by any thread, any number of times. */
   void kill();

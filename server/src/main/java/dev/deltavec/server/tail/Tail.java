@@ -2,6 +2,7 @@ package dev.deltavec.server.tail;
 
 import dev.deltavec.log.DeltaLog;
 import dev.deltavec.log.LogException;
+import dev.deltavec.log.Shards;
 import dev.deltavec.server.tail.FollowException.Reason;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -326,19 +327,22 @@ public final class Tail implements AutoCloseable {
   }
 
   /** Passes over the shards in which nothing can be that the follower is given. */
-  private void skip(Follower follower) {
+  private void skip(Follower follower) throws IOException {
     Set<String> ids = follower.filter().onlyIds();
     if (ids == null) {
       return;
     }
     boolean[] relevant = new boolean[log.shards()];
-    ids.forEach(id -> relevant[dev.deltavec.log.Shards.of(id, relevant.length)] = true);
+    ids.forEach(id -> relevant[Shards.of(id, relevant.length)] = true);
     long[] offsets = follower.offsets();
+    List<Part> parts = new ArrayList<>();
     for (int shard = 0; shard < offsets.length; shard++) {
-      if (offsets[shard] >= 0 && !relevant[shard]) {
-        offsets[shard] = Math.max(offsets[shard], store.end(shard));
+      long end = store.end(shard);
+      if (offsets[shard] >= 0 && !relevant[shard] && offsets[shard] < end) {
+        parts.add(new Part(shard, end, List.of()));
       }
     }
+    sendParts(follower, parts);
   }
 
   private void send(Follower follower, List<Slice> slices) throws IOException {
@@ -348,6 +352,10 @@ public final class Tail implements AutoCloseable {
         parts.add(new Part(slice.shard(), slice.next(), List.of()));
       }
     }
+    sendParts(follower, parts);
+  }
+
+  private void sendParts(Follower follower, List<Part> parts) throws IOException {
     for (List<Part> some : Parts.messages(parts)) {
       follower.write(List.of(message(follower, some)));
     }

@@ -187,11 +187,7 @@ final class Simulation implements AutoCloseable {
     ShardRunner runner = node.requireHost().ready(shard);
     if (runner == null || runner.next() < log.end(shard)) {
       throw new AssertionError(
-          node.id
-              + " has not caught up with shard "
-              + shard
-              + ": "
-              + node.requireHost().status());
+          node.id + " has not caught up with shard " + shard + ": " + node.requireHost().status());
     }
     String digest = runner.digest().digest();
     if (!digest.equals(writers.expected(shard))) {

@@ -69,8 +69,7 @@ class SimulationTest {
         smallest.failure);
   }
 
-  private record Outcome(
-      @Nullable Throwable failure, java.util.List<String> story, int appended) {}
+  private record Outcome(@Nullable Throwable failure, java.util.List<String> story, int appended) {}
 
   private static Outcome run(int seed, int steps) {
     Path base = directory();
@@ -90,9 +89,7 @@ class SimulationTest {
   private static Path directory() {
     try {
       Path memory = Path.of("/dev/shm");
-      return Optional.of(memory)
-              .filter(Files::isWritable)
-              .isPresent()
+      return Optional.of(memory).filter(Files::isWritable).isPresent()
           ? Files.createTempDirectory(memory, "simulation")
           : Files.createTempDirectory("simulation");
     } catch (IOException e) {

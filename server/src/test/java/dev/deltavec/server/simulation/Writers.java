@@ -99,8 +99,8 @@ final class Writers implements AutoCloseable {
           case 5 -> VectorDelta.scale(id, 0.5f);
           default -> VectorDelta.sparse(id, new int[] {1, 3}, new float[] {values[0], values[1]});
         };
-    return random.nextInt(4) == 0 && !(delta.operation() instanceof
-            dev.deltavec.DeltaOperation.Delete)
+    return random.nextInt(4) == 0
+            && !(delta.operation() instanceof dev.deltavec.DeltaOperation.Delete)
         ? delta.withMetadata("{\"n\":" + random.nextInt(5) + "}")
         : delta;
   }
