@@ -116,7 +116,13 @@ export class Gateway {
 
   async info(): Promise<GatewayInfo> {
     const response = await this.request(this.address("/info", {}, false));
-    const info = JSON.parse(await textOf(response)) as Partial<GatewayInfo>;
+    const text = await textOf(response);
+    let info: Partial<GatewayInfo> | null = null;
+    try {
+      info = JSON.parse(text) as Partial<GatewayInfo> | null;
+    } catch {
+      // Told below.
+    }
     const { shards, epoch, dimensions, grid, metric, retentionMs } = info ?? {};
     if (
       !(Number.isInteger(shards) && shards! >= 1 && shards! <= 65_536) ||

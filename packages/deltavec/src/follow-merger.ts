@@ -115,6 +115,9 @@ export class Merger {
     this.#running ??= this.#run().then(
       () => {
         this.#running = undefined;
+        if (this.eager && this.#queue.length > 0) {
+          this.#start(); // what came while it ended
+        }
       },
       (error) => {
         this.#running = undefined;

@@ -11,7 +11,6 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -38,8 +37,13 @@ public final class Following implements AutoCloseable {
   /** Held while the file is written. */
   private final ReentrantLock saveLock = new ReentrantLock();
 
+  private final Pause pause = new Pause();
   private long saved;
   private volatile boolean stopping;
+
+  /** Held while the subscription begins or ends; nothing else is waited for meanwhile. */
+  private final Object editsLock = new Object();
+
   private DeltaVectorDB.@Nullable Subscription edits;
 
   Following(DeltaVectorDB db, URI uri, FollowOptions options) {
@@ -50,7 +54,7 @@ public final class Following implements AutoCloseable {
     begin();
     gateway = new Gateway(uri, options.token(), options.http());
     progress = new Progress(options.listener());
-    Own own = new Own(db, book, filter);
+    Own own = new Own(db, book);
     sender = new Sender(this, gateway, own, progress);
     receiver = new Receiver(this, db, gateway, book, filter, progress);
     receiving = Thread.ofVirtual().name("deltavec-follow").unstarted(receiver);
@@ -145,16 +149,19 @@ public final class Following implements AutoCloseable {
     return stopping;
   }
 
-  FollowOptions options() {
-    return options;
+  /** Waits before the next try, unless it ends. */
+  void sleep(int failures, ClientException why) throws InterruptedException {
+    pause.sleep(options.retry().after(failures, why.retryAfter()));
   }
 
   /** Ends it, by an error or because it is closed. */
-  synchronized void end(@Nullable Exception why) {
-    if (stopping) {
-      return;
+  void end(@Nullable Exception why) {
+    synchronized (editsLock) {
+      if (stopping) {
+        return;
+      }
+      stopping = true;
     }
-    stopping = true;
     ignoreEdits();
     boolean gone =
         why instanceof DeltaException failed && failed.code() == ErrorCode.CLOSED || why == null;
@@ -171,9 +178,7 @@ public final class Following implements AutoCloseable {
     Exception told =
         why == null ? new ClientException("CLOSED", "the following is closed", null) : why;
     gateway.close();
-    saving.interrupt();
-    receiving.interrupt();
-    sending.interrupt();
+    pause.end();
     progress.phase(gone ? Phase.CLOSED : Phase.FAILED);
     ready.completeExceptionally(told);
     sender.fail(told);
@@ -181,7 +186,7 @@ public final class Following implements AutoCloseable {
 
   /** Notes that the database is up to date. */
   void live() {
-    synchronized (this) {
+    synchronized (editsLock) {
       if (stopping) {
         return;
       }
@@ -197,10 +202,12 @@ public final class Following implements AutoCloseable {
   }
 
   /** Does without being told of edits, which costs time while much comes in. */
-  synchronized void ignoreEdits() {
-    if (edits != null) {
-      edits.close();
-      edits = null;
+  void ignoreEdits() {
+    synchronized (editsLock) {
+      if (edits != null) {
+        edits.close();
+        edits = null;
+      }
     }
   }
 
@@ -244,7 +251,7 @@ public final class Following implements AutoCloseable {
   private void saveNowAndThen() {
     try {
       while (!stopping) {
-        Thread.sleep(options.saveInterval());
+        pause.sleep(options.saveInterval());
         receiver.endStalled();
         save();
       }
@@ -253,10 +260,5 @@ public final class Following implements AutoCloseable {
     } catch (DeltaException | UncheckedIOException e) {
       end(e);
     }
-  }
-
-  /** Returns what the database has seen of each replica. */
-  Map<Long, Intervals> seen() {
-    return Seen.read(db.cursor());
   }
 }

@@ -16,8 +16,12 @@ import java.net.http.WebSocket;
 import java.net.http.WebSocketHandshakeException;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +40,8 @@ final class Gateway implements AutoCloseable {
   private final @Nullable Supplier<String> token;
   private final HttpClient http;
   private final boolean own;
+  private final Set<CompletableFuture<?>> calls = ConcurrentHashMap.newKeySet();
+  private volatile boolean closed;
 
   Gateway(URI base, @Nullable Supplier<String> token, @Nullable HttpClient http) {
     String scheme = base.getScheme();
@@ -150,12 +156,9 @@ final class Gateway implements AutoCloseable {
       builder.header("Authorization", "Bearer " + token.get());
     }
     try {
-      return builder.buildAsync(uri, listener).get();
-    } catch (java.util.concurrent.ExecutionException | CancellationException e) {
-      Throwable cause = e.getCause() == null ? e : e.getCause();
-      if (cause instanceof CompletionException && cause.getCause() != null) {
-        cause = cause.getCause();
-      }
+      return await(builder.buildAsync(uri, listener));
+    } catch (ExecutionException | CancellationException e) {
+      Throwable cause = cause(e);
       if (cause instanceof WebSocketHandshakeException refused && refused.getResponse() != null) {
         HttpResponse<?> response = refused.getResponse();
         throw refusal(response, response.body() instanceof String text ? text : "");
@@ -178,9 +181,9 @@ final class Gateway implements AutoCloseable {
       }
       HttpResponse<InputStream> response;
       try {
-        response = http.send(next.build(), BodyHandlers.ofInputStream());
-      } catch (IOException e) {
-        throw unavailable(uri, e);
+        response = await(http.sendAsync(next.build(), BodyHandlers.ofInputStream()));
+      } catch (ExecutionException | CancellationException e) {
+        throw unavailable(uri, cause(e));
       }
       int status = response.statusCode();
       String location = response.headers().firstValue("Location").orElse(null);
@@ -194,6 +197,26 @@ final class Gateway implements AutoCloseable {
       }
       return response;
     }
+  }
+
+  /** Waits for an answer, or until this is closed. */
+  private <T> T await(CompletableFuture<T> call) throws InterruptedException, ExecutionException {
+    calls.add(call);
+    try {
+      if (closed) {
+        call.cancel(true);
+      }
+      return call.get();
+    } finally {
+      calls.remove(call);
+    }
+  }
+
+  private static Throwable cause(Exception e) {
+    Throwable cause = e.getCause() == null ? e : e.getCause();
+    return cause instanceof CompletionException && cause.getCause() != null
+        ? cause.getCause()
+        : cause;
   }
 
   private boolean sameOrigin(URI uri) {
@@ -292,9 +315,11 @@ final class Gateway implements AutoCloseable {
     }
   }
 
-  /** Ends all calls, if nobody else has them made by the same client. */
+  /** Ends all calls. */
   @Override
   public void close() {
+    closed = true;
+    calls.forEach(call -> call.cancel(true));
     if (own) {
       http.shutdownNow();
     }

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** The deltas of a database that the service lacks. For use by one thread at a time. */
 final class Own implements AutoCloseable {
@@ -23,13 +24,11 @@ final class Own implements AutoCloseable {
 
   private final DeltaVectorDB db;
   private final Book book;
-  private final Filter filter;
   private final DeltaFrames frames;
 
-  Own(DeltaVectorDB db, Book book, Filter filter) {
+  Own(DeltaVectorDB db, Book book) {
     this.db = db;
     this.book = book;
-    this.filter = filter;
     frames = new DeltaFrames(db.options().dimensions(), db.options().grid());
   }
 
@@ -40,28 +39,10 @@ final class Own implements AutoCloseable {
    * @return deltas that stand alone, in the order of their replicas; none if the service has all
    */
   List<Shared> page() {
-    while (true) {
-      book.own(db.options().replica());
-      Map<Long, Intervals> seen = Seen.read(db.cursor());
-      Map<Long, Intervals> had = book.had();
-      int pending = hide(seen, had);
-      if (pending == 0) {
-        return List.of();
-      }
-      List<Shared> page = new ArrayList<>();
-      boolean passed = false;
-      for (Shared delta : cut(Seen.write(seen), had)) {
-        if (filter.matches(delta.vectorId())) {
-          page.add(delta);
-        } else {
-          has(delta);
-          passed = true;
-        }
-      }
-      if (!page.isEmpty() || !passed) {
-        return page;
-      }
-    }
+    book.own(db.options().replica());
+    Map<Long, Intervals> seen = Seen.read(db.cursor());
+    Map<Long, Intervals> had = book.had();
+    return hide(seen, had) == 0 ? List.of() : cut(Seen.write(seen), had);
   }
 
   /**
@@ -108,7 +89,7 @@ final class Own implements AutoCloseable {
     // Some were compacted before they were sent: their vectors go as what makes them from nothing.
     List<Shared> states = new ArrayList<>();
     for (String id : db.rememberedIds()) {
-      byte[] state = filter.matches(id) ? db.state(id) : null;
+      byte[] state = db.state(id);
       if (state != null) {
         for (Shared delta : frames.split(state, Instant.MAX)) {
           Intervals known = had.get(delta.replica());
@@ -148,6 +129,18 @@ final class Own implements AutoCloseable {
   /** Notes that the service has a delta, or shall not have it. */
   void has(Shared delta) {
     book.has(delta.replica(), sequence(delta));
+  }
+
+  /** Writes a delta with its id, or returns null where that depends on what its vector is. */
+  byte @Nullable [] encode(VectorDelta delta, long time, long sequence, long replica) {
+    try {
+      return frames.encode(delta, time, (int) sequence, replica).frame();
+    } catch (DeltaException e) {
+      if (e.code() == ErrorCode.INVALID_ARGUMENT && db.options().grid() > 0) {
+        return null;
+      }
+      throw e;
+    }
   }
 
   /**

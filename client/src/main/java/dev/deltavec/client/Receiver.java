@@ -16,7 +16,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.http.WebSocket;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -59,6 +58,9 @@ final class Receiver implements Runnable, AutoCloseable {
   private final Set<Watched> reading = ConcurrentHashMap.newKeySet();
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private volatile @Nullable LiveTail tail;
+
+  /** Edits that are to be made again when the database is up to date. */
+  private final ArrayDeque<VectorDelta> later = new ArrayDeque<>();
 
   /** Whether the next connection begins with chunks. */
   private boolean far = true;
@@ -119,14 +121,14 @@ final class Receiver implements Runnable, AutoCloseable {
             progress.phase(Phase.OFFLINE);
           }
           if (!anew(e) || failures > 1) {
-            sleep(e);
+            following.sleep(failures, e);
           }
         }
       } catch (ClientException e) { // of what was asked after an error
         progress.problem(e);
         failures++;
         try {
-          sleep(e);
+          following.sleep(failures, e);
         } catch (InterruptedException ended) {
           return;
         }
@@ -137,11 +139,6 @@ final class Receiver implements Runnable, AutoCloseable {
         return;
       }
     }
-  }
-
-  private void sleep(ClientException why) throws InterruptedException {
-    Duration wait = following.options().retry().after(failures, why.retryAfter());
-    TimeUnit.NANOSECONDS.sleep(wait.toNanos());
   }
 
   private static boolean anew(ClientException e) {
@@ -233,7 +230,6 @@ final class Receiver implements Runnable, AutoCloseable {
         error = error == null ? cause : error;
       } catch (InterruptedException e) {
         failed.set(true);
-        workers.forEach(other -> other.cancel(true));
         throw e;
       }
     }
@@ -412,6 +408,7 @@ final class Receiver implements Runnable, AutoCloseable {
     WebSocket socket = gateway.follow(book.cursor(), filter.query(), messages);
     long opened = System.nanoTime();
     try {
+      makeAgain();
       following.live();
       for (ArrayDeque<byte[]> batch = messages.take(PIECE);
           batch != null;
@@ -513,7 +510,7 @@ final class Receiver implements Runnable, AutoCloseable {
       book.own(db.options().replica());
       book.carry(new byte[0]);
     }
-    again(edits);
+    putBack(edits);
   }
 
   /** Returns the time up to which deltas are too old for the service, or nearly so. */
@@ -546,22 +543,40 @@ final class Receiver implements Runnable, AutoCloseable {
     return out.toByteArray();
   }
 
-  /** Makes edits again that came while the database was emptied, and went with what was there. */
-  private void again(Iterable<DeltaEvent> edits) {
-    var seen = following.seen();
+  /**
+   * Puts back edits that came while the database was emptied, and went with what was there: under
+   * the ids that they had, or where they cannot be written so, by new ones once their vectors are
+   * there again.
+   */
+  private void putBack(Iterable<DeltaEvent> edits) {
+    var seen = Seen.read(db.cursor());
     for (DeltaEvent edit : edits) {
       long[] id = DeltaIds.read(edit.deltaId());
       Intervals known = seen.get(id[1]);
-      if (known == null || !known.contains(id[0])) {
-        VectorDelta delta =
-            VectorDelta.of(edit.vectorId(), edit.operation()).withMetadata(edit.metadata());
-        try {
-          db.applyDelta(delta);
-        } catch (DeltaException e) {
-          if (e.code() != ErrorCode.VECTOR_NOT_FOUND && e.code() != ErrorCode.VECTOR_EXISTS) {
-            throw e;
-          }
-        }
+      if (known != null && known.contains(id[0])) {
+        continue;
+      }
+      VectorDelta delta =
+          VectorDelta.of(edit.vectorId(), edit.operation()).withMetadata(edit.metadata());
+      byte[] frame =
+          following.sender().own().encode(delta, edit.timestamp().toEpochMilli(), id[0], id[1]);
+      if (frame == null) {
+        later.add(delta);
+      } else {
+        db.merge(frame);
+        book.own(id[1]);
+      }
+    }
+  }
+
+  private void makeAgain() {
+    for (VectorDelta delta = later.poll(); delta != null; delta = later.poll()) {
+      try {
+        db.applyDelta(delta);
+      } catch (DeltaException e) {
+        if (e.code() != ErrorCode.VECTOR_NOT_FOUND && e.code() != ErrorCode.VECTOR_EXISTS) {
+          throw e;
+        } // else somebody else has changed it meanwhile
       }
     }
   }
@@ -617,6 +632,6 @@ final class Receiver implements Runnable, AutoCloseable {
 
   @Override
   public void close() {
-    threads.shutdownNow();
+    threads.shutdown();
   }
 }

@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -145,7 +144,7 @@ final class Sender implements Runnable, AutoCloseable {
           if (e.retryable() || e.code().equals("UNAUTHENTICATED")) {
             again(waiting);
             failures++;
-            pause(failures, e);
+            following.sleep(failures, e);
           } else {
             // What is refused now is tried again with the next edit, or connection.
             waiting.forEach(flush -> flush.completeExceptionally(e));
@@ -192,11 +191,6 @@ final class Sender implements Runnable, AutoCloseable {
       lock.unlock();
     }
     waiting.forEach(flush -> flush.completeExceptionally(ended));
-  }
-
-  private void pause(int failures, ClientException why) throws InterruptedException {
-    long nanos = following.options().retry().after(failures, why.retryAfter()).toNanos();
-    TimeUnit.NANOSECONDS.sleep(nanos);
   }
 
   /** Returns false if it came to no end: what is to be sent is known only when it is allowed. */

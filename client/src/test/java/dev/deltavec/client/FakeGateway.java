@@ -53,7 +53,7 @@ final class FakeGateway implements AutoCloseable {
   private static final Logger QUIET = Logger.getLogger("io.helidon");
 
   static {
-    QUIET.setLevel(Level.WARNING);
+    QUIET.setLevel(Level.OFF);
   }
 
   private static final int CHUNK = 1_000;
