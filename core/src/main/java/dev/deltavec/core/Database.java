@@ -590,7 +590,7 @@ public final class Database implements AutoCloseable {
       int bytes = memory.getInt(at);
       int slot = subjectOf(at + 4, bytes);
       if (slot >= 0) {
-        searcher.offer(slot, image.vector(slot));
+        searcher.enlist(slot);
       }
       at += 4 + (bytes + 3 & ~3);
     }

@@ -82,8 +82,7 @@ public final class Tokens {
     }
   }
 
-  private void add(
-      JWSAlgorithm algorithm, JWKSource<SecurityContext> keys, TokenOptions options) {
+  private void add(JWSAlgorithm algorithm, JWKSource<SecurityContext> keys, TokenOptions options) {
     DefaultJWTProcessor<SecurityContext> processor = new DefaultJWTProcessor<>();
     processor.setJWSKeySelector(new JWSVerificationKeySelector<>(algorithm, keys));
     processor.setJWSTypeVerifier(

@@ -74,9 +74,7 @@ final class Appends implements AutoCloseable {
       frames.add(new DeltaFrames(info.dimensions(), info.grid()));
     }
     appendTime =
-        Timer.builder("deltavec.gateway.append")
-            .publishPercentiles(0.5, 0.99)
-            .register(meters);
+        Timer.builder("deltavec.gateway.append").publishPercentiles(0.5, 0.99).register(meters);
     deltas = meters.counter("deltavec.gateway.deltas");
   }
 
@@ -176,8 +174,7 @@ final class Appends implements AutoCloseable {
         requireSequence(sender, list.size());
         shared = encode(checker, list, sender, now);
       } else {
-        shared =
-            checker.identify(body, now.toEpochMilli(), (int) sender.sequence, sender.replica);
+        shared = checker.identify(body, now.toEpochMilli(), (int) sender.sequence, sender.replica);
         requireSequence(sender, shared.size());
       }
       return shared;

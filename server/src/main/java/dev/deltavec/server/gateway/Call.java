@@ -79,7 +79,10 @@ record Call(ServerRequest request, ServerResponse response, Subject subject, boo
       response.header(PREFIX, encoded(subject.scopes().readPrefixes()));
     }
     return filter(
-        request.query().all("prefix", List::of), request.query().all("id", List::of), subject, maxIds);
+        request.query().all("prefix", List::of),
+        request.query().all("id", List::of),
+        subject,
+        maxIds);
   }
 
   /** Returns a filter of prefixes and ids, of what somebody may see. */
@@ -92,15 +95,13 @@ record Call(ServerRequest request, ServerResponse response, Subject subject, boo
 
   static String encoded(List<String> prefixes) {
     return String.join(
-        ",",
-        prefixes.stream().map(p -> URLEncoder.encode(p, StandardCharsets.UTF_8)).toList());
+        ",", prefixes.stream().map(p -> URLEncoder.encode(p, StandardCharsets.UTF_8)).toList());
   }
 
   /** Lets who wants keep the answer for good. What depends on the token is kept for that only. */
   void immutable(String etag) {
     response.header(
-        HeaderNames.CACHE_CONTROL,
-        (open ? "public" : "private") + ", max-age=31536000, immutable");
+        HeaderNames.CACHE_CONTROL, (open ? "public" : "private") + ", max-age=31536000, immutable");
     response.header(HeaderNames.ETAG, etag);
     if (!open) {
       response.header(HeaderNames.VARY, "Authorization, Accept-Encoding");

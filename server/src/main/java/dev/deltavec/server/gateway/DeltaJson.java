@@ -47,8 +47,7 @@ final class DeltaJson {
         e.status(), e.code(), String.valueOf(e.getMessage()), Map.of("index", index));
   }
 
-  private static VectorDelta delta(JsonParser parser, byte[] body, String name)
-      throws IOException {
+  private static VectorDelta delta(JsonParser parser, byte[] body, String name) throws IOException {
     Json.require(parser, JsonToken.START_OBJECT, name, "an object");
     String id = null;
     DeltaOperation operation = null;

@@ -105,14 +105,13 @@ final class FollowSocket implements WsListener {
     serving =
         Thread.ofVirtual()
             .name("deltavec-follower")
-            .start(
-                () -> {
-                  try {
-                    one.run();
-                  } finally {
-                    gateway.rates().unfollow(subject.name());
-                  }
-                });
+            .start(() -> {
+              try {
+                one.run();
+              } finally {
+                gateway.rates().unfollow(subject.name());
+              }
+            });
   }
 
   @Override
@@ -150,8 +149,7 @@ final class FollowSocket implements WsListener {
     Thread thread = serving;
     if (to != null && one != null && thread != null) {
       to.peerClosed();
-      one.finish(
-          new FollowException(FollowException.Reason.GOING_AWAY, "the follower has gone"));
+      one.finish(new FollowException(FollowException.Reason.GOING_AWAY, "the follower has gone"));
       try {
         thread.join(Duration.ofSeconds(1)); // so that the answer does not fall into a frame
       } catch (InterruptedException e) {

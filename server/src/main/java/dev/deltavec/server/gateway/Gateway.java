@@ -16,7 +16,6 @@ import dev.deltavec.server.tail.TailOptions;
 import io.helidon.common.socket.SocketOptions;
 import io.helidon.cors.CrossOriginConfig;
 import io.helidon.http.DirectHandler;
-import io.helidon.http.Header;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
@@ -74,6 +73,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Gateway implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(Gateway.class.getName());
+
   /** Headers that are not those of an error. */
   private static final List<HeaderName> OF_SUCCESS =
       List.of(
@@ -127,8 +127,7 @@ public final class Gateway implements AutoCloseable {
    *     one of Prometheus
    * @throws IllegalArgumentException if the configuration is not good
    */
-  public Gateway(
-      GatewayConfig config, ShardService service, DeltaLog log, MeterRegistry meters) {
+  public Gateway(GatewayConfig config, ShardService service, DeltaLog log, MeterRegistry meters) {
     this(config, service, log, meters, InstantSource.system());
   }
 
@@ -270,10 +269,7 @@ public final class Gateway implements AutoCloseable {
         .idleConnectionPeriod(Duration.ofSeconds(10))
         .writeBufferSize(32 << 10)
         .connectionOptions(
-            SocketOptions.builder()
-                .readTimeout(Duration.ofMillis(read))
-                .tcpNoDelay(true)
-                .build())
+            SocketOptions.builder().readTimeout(Duration.ofMillis(read)).tcpNoDelay(true).build())
         .directHandlers(direct());
   }
 
@@ -316,8 +312,7 @@ public final class Gateway implements AutoCloseable {
   private void route(
       HttpRouting.Builder http, Method method, String path, Need need, Action action) {
     routes.add(method.text() + " " + path);
-    http.route(
-        method, path, (request, response) -> answer(path, need, action, request, response));
+    http.route(method, path, (request, response) -> answer(path, need, action, request, response));
   }
 
   private void answer(
@@ -380,7 +375,7 @@ public final class Gateway implements AutoCloseable {
     if (why.retryAfter() > 0) {
       response.header(HeaderNames.RETRY_AFTER, Long.toString(why.retryAfter()));
     }
-    boolean unread = request.content().hasEntity() && !request.content().consumed();
+    boolean unread = unread(request);
     if (unread) {
       response.header(HeaderValues.CONNECTION_CLOSE); // or the whole body would be read
     }
@@ -389,6 +384,14 @@ public final class Gateway implements AutoCloseable {
       linger(request);
     }
     return why.status();
+  }
+
+  private static boolean unread(ServerRequest request) {
+    try {
+      return request.content().hasEntity() && !request.content().consumed();
+    } catch (RuntimeException e) {
+      return true; // it is encoded in a way that is not known
+    }
   }
 
   /**

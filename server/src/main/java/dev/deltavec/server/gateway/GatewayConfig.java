@@ -93,8 +93,7 @@ public record GatewayConfig(Auth auth, Limits limits, Cors cors, Follow follow, 
       int leewaySeconds,
       boolean openMetrics) {
     /** Tokens are needed. */
-    public static final Auth DEFAULTS =
-        new Auth(false, null, null, null, null, null, 30, false);
+    public static final Auth DEFAULTS = new Auth(false, null, null, null, null, null, 30, false);
 
     /** Everybody may do everything. */
     public static final Auth OFF = new Auth(true, null, null, null, null, null, 30, true);
@@ -126,14 +125,12 @@ public record GatewayConfig(Auth auth, Limits limits, Cors cors, Follow follow, 
 
     /** Returns this for tokens of a secret. */
     public Auth withSecret(String other) {
-      return new Auth(
-          off, other, secretFile, jwks, issuer, audience, leewaySeconds, openMetrics);
+      return new Auth(off, other, secretFile, jwks, issuer, audience, leewaySeconds, openMetrics);
     }
 
     /** Returns this for tokens of a set of keys. */
     public Auth withJwks(String other) {
-      return new Auth(
-          off, secret, secretFile, other, issuer, audience, leewaySeconds, openMetrics);
+      return new Auth(off, secret, secretFile, other, issuer, audience, leewaySeconds, openMetrics);
     }
 
     @Override

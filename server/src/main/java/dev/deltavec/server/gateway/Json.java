@@ -62,8 +62,7 @@ final class Json {
       }
       return result;
     } catch (JsonProcessingException e) {
-      throw new ApiException(
-          400, "CORRUPT_DATA", "the body is no JSON: " + e.getOriginalMessage());
+      throw new ApiException(400, "CORRUPT_DATA", "the body is no JSON: " + e.getOriginalMessage());
     } catch (IOException e) {
       throw new ApiException(400, "CORRUPT_DATA", "the body is no JSON");
     }
@@ -99,7 +98,8 @@ final class Json {
   }
 
   /**
-   * Returns a number as a float: rounded once from its decimals' nearest double, as JavaScript does.
+   * Returns a number as a float: rounded once from its decimals' nearest double, as JavaScript
+   * does.
    *
    * @throws ApiException 400 {@code NOT_FINITE} if it is none
    */

@@ -55,8 +55,7 @@ final class RateLimits {
   private static Bucket fixed(int perSecond) {
     return Bucket.builder()
         .addLimit(
-            limit ->
-                limit.capacity(2L * perSecond).refillGreedy(perSecond, Duration.ofSeconds(1)))
+            limit -> limit.capacity(2L * perSecond).refillGreedy(perSecond, Duration.ofSeconds(1)))
         .build();
   }
 
@@ -123,6 +122,13 @@ final class RateLimits {
     }
     if (amount > 1) {
       bucket.consumeIgnoringRateLimits(amount - 1);
+    }
+  }
+
+  /** Forgets what was asked for, for tests. */
+  void forget() {
+    synchronized (subjects) {
+      subjects.clear();
     }
   }
 

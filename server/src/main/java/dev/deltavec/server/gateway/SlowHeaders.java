@@ -36,16 +36,15 @@ final class SlowHeaders implements Http1ConnectionListener, AutoCloseable {
       while (true) {
         Thread.sleep(LOOK_MILLIS);
         long now = System.nanoTime();
-        begun.forEach(
-            (context, since) -> {
-              if (now - since > nanos && begun.remove(context, since)) {
-                try {
-                  context.serverSocket().close();
-                } catch (RuntimeException e) {
-                  // It is closed.
-                }
-              }
-            });
+        begun.forEach((context, since) -> {
+          if (now - since > nanos && begun.remove(context, since)) {
+            try {
+              context.serverSocket().close();
+            } catch (RuntimeException e) {
+              // It is closed.
+            }
+          }
+        });
       }
     } catch (InterruptedException e) {
       // closed

@@ -45,7 +45,11 @@ final class Snapshots {
         .status(Status.TEMPORARY_REDIRECT_307)
         .header(
             HeaderNames.LOCATION,
-            "snapshot/" + info.epoch() + "/" + snapshot.offset() + (query.isEmpty() ? "" : "?" + query))
+            "snapshot/"
+                + info.epoch()
+                + "/"
+                + snapshot.offset()
+                + (query.isEmpty() ? "" : "?" + query))
         .header(HeaderNames.CACHE_CONTROL, "no-cache")
         .header(Call.OFFSET, Long.toString(snapshot.offset()))
         .header(Call.EPOCH, info.epoch())
@@ -66,7 +70,14 @@ final class Snapshots {
     long offset = call.number("offset");
     Filter filter = call.filter(config.limits().maxIds());
     String etag =
-        "\"" + epoch + "-" + shard + "-" + offset + "-" + Integer.toHexString(filter.key().hashCode())
+        "\""
+            + epoch
+            + "-"
+            + shard
+            + "-"
+            + offset
+            + "-"
+            + Integer.toHexString(filter.key().hashCode())
             + "\"";
     if (call.notModified(etag)) {
       return;

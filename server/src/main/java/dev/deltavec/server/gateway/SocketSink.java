@@ -16,7 +16,8 @@ import java.util.concurrent.TimeUnit;
  * session, which would copy each of them and keep a buffer for the largest.
  */
 final class SocketSink implements Sink {
-  private static final long CLOSE_MILLIS = 2_000;
+  private static final long LOOK_MILLIS = 10;
+  private static final int CLOSE_LOOKS = 200;
 
   private final WsSession session;
   private final ConnectionContext context;
@@ -50,7 +51,11 @@ final class SocketSink implements Sink {
     if (peerClosed.getCount() > 0 && connected()) {
       close(session, ApiException.of(why));
       try {
-        if (!peerClosed.await(CLOSE_MILLIS, TimeUnit.MILLISECONDS)) {
+        boolean waiting = true;
+        for (int n = 0; waiting && n < CLOSE_LOOKS && connected(); n++) {
+          waiting = !peerClosed.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        }
+        if (waiting) {
           kill();
         }
       } catch (InterruptedException e) {

@@ -114,8 +114,7 @@ public final class Filter {
     if (end - at < HEADER_BYTES) {
       return 0;
     }
-    int length =
-        (bytes[at] & 0xff) | (bytes[at + 1] & 0xff) << 8 | (bytes[at + 2] & 0xff) << 16;
+    int length = (bytes[at] & 0xff) | (bytes[at + 1] & 0xff) << 8 | (bytes[at + 2] & 0xff) << 16;
     return length < HEADER_BYTES || length > end - at ? 0 : length;
   }
 

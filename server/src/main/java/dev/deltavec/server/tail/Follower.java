@@ -229,7 +229,8 @@ public final class Follower {
     }
     long since = writingSince;
     boolean patient = ending() == null;
-    if (since != 0 && now - since > (patient ? writeNanos : Math.min(writeNanos, Tail.LAST_WORDS))) {
+    if (since != 0
+        && now - since > (patient ? writeNanos : Math.min(writeNanos, Tail.LAST_WORDS))) {
       sink.kill();
     }
     if (patient && now - lastPing >= pingNanos) {

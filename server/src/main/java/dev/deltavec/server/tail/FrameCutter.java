@@ -62,8 +62,7 @@ public final class FrameCutter {
   }
 
   /** Takes the whole frames of a buffer; returns where the first that is not whole begins. */
-  private static int whole(byte[] buffer, int end, Filter filter, Taker taker)
-      throws IOException {
+  private static int whole(byte[] buffer, int end, Filter filter, Taker taker) throws IOException {
     int at = 0;
     int begin = 0;
     for (int length = Filter.lengthAt(buffer, at, end);

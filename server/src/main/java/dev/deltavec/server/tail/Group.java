@@ -7,7 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Followers that want the same, and so are sent the same bytes. Guarded by the lock of {@link Tail}.
+ * Followers that want the same, and so are sent the same bytes. Guarded by the lock of {@link
+ * Tail}.
  */
 final class Group {
   /** What members want in common. */
@@ -62,12 +63,11 @@ final class Group {
    */
   void publish(Map<Integer, List<DeltaLog.Entry>> entries, long[] heads) {
     List<Part> parts = new ArrayList<>();
-    entries.forEach(
-        (shard, list) -> {
-          if (wanted[shard]) {
-            Parts.add(parts, filter, shard, list, heads[shard]);
-          }
-        });
+    entries.forEach((shard, list) -> {
+      if (wanted[shard]) {
+        Parts.add(parts, filter, shard, list, heads[shard]);
+      }
+    });
     if (!parts.isEmpty()) {
       boolean[] has = new boolean[told.length];
       parts.forEach(part -> has[part.shard()] = true);

@@ -9,8 +9,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * What followers are sent, encoded once for all of them. Nobody changes the bytes.
  *
- * <p>For WebSockets: rows of varint shard, varint next offset, varint bytes, frames. For server-sent
- * events: an event {@code deltas} with the cursor behind it as its id, and the frames in base64.
+ * <p>For WebSockets: rows of varint shard, varint next offset, varint bytes, frames. For
+ * server-sent events: an event {@code deltas} with the cursor behind it as its id, and the frames
+ * in base64.
  */
 public final class Message {
   private static final int MAX_HEADER = 10;
@@ -44,8 +45,7 @@ public final class Message {
       for (Part part : parts) {
         int bytes = part.bytes();
         size =
-            Math.addExact(
-                size, varint(part.shard()) + varint(part.next()) + varint(bytes) + bytes);
+            Math.addExact(size, varint(part.shard()) + varint(part.next()) + varint(bytes) + bytes);
       }
       header = headerBytes(size);
       frame = new byte[header + size];

@@ -135,15 +135,14 @@ public final class RecordStore implements AutoCloseable {
   List<Slice> readAll(Map<Integer, Long> since, long maxBytes) {
     TreeMap<Integer, Slice> slices = new TreeMap<>();
     TreeMap<Integer, Long> missing = new TreeMap<>();
-    since.forEach(
-        (shard, offset) -> {
-          Slice slice = inMemory(shard, offset, maxBytes);
-          if (slice != null) {
-            slices.put(shard, slice);
-          } else {
-            missing.put(shard, offset);
-          }
-        });
+    since.forEach((shard, offset) -> {
+      Slice slice = inMemory(shard, offset, maxBytes);
+      if (slice != null) {
+        slices.put(shard, slice);
+      } else {
+        missing.put(shard, offset);
+      }
+    });
     if (!missing.isEmpty()) {
       for (Slice slice : load(missing)) {
         slices.put(slice.shard(), slice);
@@ -174,7 +173,9 @@ public final class RecordStore implements AutoCloseable {
     return used.get(new Place(shard, entry.getKey()));
   }
 
-  /** Returns where to begin to read so that an offset comes, and pieces are those of others, too. */
+  /**
+   * Returns where to begin to read so that an offset comes, and pieces are those of others, too.
+   */
   private synchronized long start(int shard, long offset) {
     long chunk = offset / CHUNK * CHUNK;
     Map.Entry<Long, Slice> before = pieces.get(shard).floorEntry(offset);
@@ -200,7 +201,7 @@ public final class RecordStore implements AutoCloseable {
   }
 
   /** Returns how often the log was read. */
-  synchronized long loads() {
+  public synchronized long loads() {
     return loads;
   }
 

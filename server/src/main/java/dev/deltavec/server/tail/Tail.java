@@ -25,9 +25,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The end of the log as it grows, read once for all followers. Thread-safe.
  *
- * <p>One thread reads all shards. What comes alone goes out at once; under load records are gathered
- * for some milliseconds. It is encoded once for all followers that want the same, and put into
- * their queues; nobody waits for a slow one.
+ * <p>One thread reads all shards. What comes alone goes out at once; under load records are
+ * gathered for some milliseconds. It is encoded once for all followers that want the same, and put
+ * into their queues; nobody waits for a slow one.
  */
 public final class Tail implements AutoCloseable {
   /** How long a follower that ends may take for the last words, in nanoseconds. */
@@ -129,13 +129,15 @@ public final class Tail implements AutoCloseable {
         start(opened);
         loop(opened);
       } catch (LogException e) {
-        if (!closed) {
+        if (!closed && e.reason() != LogException.Reason.CLOSED) {
           LOG.log(
               System.Logger.Level.WARNING, "the tail of the log cannot be read: " + e.getMessage());
           if (e.reason() == LogException.Reason.BEHIND) {
             ready = false; // what was missed is told to those who come again
             finish(new FollowException(Reason.TOO_FAR_BEHIND, "records are gone unread"));
           }
+        }
+        if (!closed) {
           LockSupport.parkNanos(RETRY_NANOS);
         }
       } finally {

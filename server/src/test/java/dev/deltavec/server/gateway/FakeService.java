@@ -26,7 +26,7 @@ final class FakeService implements ShardService {
   private final Map<Integer, SnapshotRef> snapshots = new HashMap<>();
   volatile boolean ready = true;
   volatile boolean draining;
-  volatile @Nullable Query asked;
+  private volatile @Nullable Query asked;
   volatile Function<Query, Answer> answers =
       query -> new Answer(List.of(new SearchResult("a", 0.5f)), List.of(), Duration.ofMillis(3));
 
@@ -39,6 +39,11 @@ final class FakeService implements ShardService {
     Path file = directory.resolve("snapshot-" + shard + "-" + offset);
     Files.write(file, frames);
     snapshots.put(shard, new SnapshotRef(offset, file));
+  }
+
+  /** Returns the query that was asked last. */
+  Query lastAsked() {
+    return java.util.Objects.requireNonNull(asked);
   }
 
   @Override

@@ -26,7 +26,6 @@ abstract sealed class Follow implements AutoCloseable {
   /** Ids in the order in which they came. */
   final List<String> ids = new ArrayList<>();
 
-  long @Nullable [] offsets;
   String cursor = "";
   int messages;
   int code;
@@ -41,6 +40,9 @@ abstract sealed class Follow implements AutoCloseable {
   static Follow events(Fixture fixture, String query, String... headers) {
     return new Events(fixture, query, headers);
   }
+
+  @Override
+  public abstract void close();
 
   synchronized int count() {
     if (broken != null) {
@@ -88,6 +90,7 @@ abstract sealed class Follow implements AutoCloseable {
     private final StringBuilder text = new StringBuilder();
     private final WebSocket socket;
     private final String epoch;
+    private final long[] offsets;
 
     Socket(Fixture fixture, String query, String... headers) {
       epoch = fixture.log.epoch();
@@ -144,11 +147,10 @@ abstract sealed class Follow implements AutoCloseable {
         System.arraycopy(message, at[0], frames, 0, length);
         at[0] += length;
         add(frames);
-        long[] known = offsets;
-        if (known == null || next < known[shard]) {
+        if (next < offsets[shard]) {
           throw new IllegalStateException("offset " + next + " goes back");
         }
-        known[shard] = next;
+        offsets[shard] = next;
       }
       cursor = new dev.deltavec.server.tail.Cursor(epoch, offsets).toString();
     }

@@ -482,8 +482,7 @@ class GatewayTest {
     assertThat(answer.get("partial").asBoolean()).isFalse();
     assertThat(answer.get("missing")).isEmpty();
     assertThat(answer.get("tookMs").asDouble()).isEqualTo(3);
-    Query query = fixture.service.asked;
-    assertThat(query).isNotNull();
+    Query query = fixture.service.lastAsked();
     assertThat(query.vector()).containsExactly(1, 2, 3, 4.5f);
     assertThat(query.k()).isEqualTo(3);
     assertThat(query.efSearch()).isEqualTo(50);
@@ -499,8 +498,7 @@ class GatewayTest {
     HttpResponse<byte[]> response =
         fixture.post("/search?k=5&ef=70&deadline=90", "application/octet-stream", body.array());
     assertThat(response.statusCode()).isEqualTo(200);
-    Query query = fixture.service.asked;
-    assertThat(query).isNotNull();
+    Query query = fixture.service.lastAsked();
     assertThat(query.vector()).containsExactly(1, 2, 3, 4);
     assertThat(query.k()).isEqualTo(5);
     assertThat(query.efSearch()).isEqualTo(70);
