@@ -118,10 +118,7 @@ class ServerTest {
         String id = "v" + written;
         DeltaFrames.Shared delta =
             frames.encode(
-                VectorDelta.create(id, vector(written)),
-                System.currentTimeMillis(),
-                written,
-                0x77);
+                VectorDelta.create(id, vector(written)), System.currentTimeMillis(), written, 0x77);
         log.append(List.of(new DeltaLog.Part(Shards.of(id, SHARDS), delta.frame()))).get();
         reference.merge(delta.frame());
       }
@@ -130,11 +127,10 @@ class ServerTest {
 
   private boolean hasAll(List<Server> nodes, DeltaVectorDB reference) {
     return nodes.stream()
-        .allMatch(
-            server -> {
-              Answer answer = server.node().search(query(vector(1), 1000));
-              return !answer.partial() && answer.results().size() == reference.size();
-            });
+        .allMatch(server -> {
+          Answer answer = server.node().search(query(vector(1), 1000));
+          return !answer.partial() && answer.results().size() == reference.size();
+        });
   }
 
   private JsonNode digest(Server server, int shard) {
@@ -193,14 +189,13 @@ class ServerTest {
 
   private static boolean shared(Server first, Server second) {
     return List.of(first, second).stream()
-        .allMatch(
-            server -> {
-              var view = server.node().host().view();
-              return view != null
-                  && view.members().size() == 2
-                  && !view.owned().isEmpty()
-                  && server.node().ready();
-            });
+        .allMatch(server -> {
+          var view = server.node().host().view();
+          return view != null
+              && view.members().size() == 2
+              && !view.owned().isEmpty()
+              && server.node().ready();
+        });
   }
 
   @Test
@@ -215,10 +210,9 @@ class ServerTest {
           "each has a copy of each",
           () ->
               all.stream()
-                  .allMatch(
-                      shard ->
-                          digest(first, shard).has("digest")
-                              && digest(first, shard).equals(digest(second, shard))));
+                  .allMatch(shard ->
+                      digest(first, shard).has("digest")
+                          && digest(first, shard).equals(digest(second, shard))));
       assertThat(all.stream().mapToInt(shard -> digest(first, shard).get("size").asInt()).sum())
           .isEqualTo(60);
     }
@@ -292,8 +286,7 @@ class ServerTest {
     HttpResponse<String> response =
         http.send(
             HttpRequest.newBuilder(
-                    URI.create(
-                        "http://127.0.0.1:" + server.port() + "/internal/shards/0/digest"))
+                    URI.create("http://127.0.0.1:" + server.port() + "/internal/shards/0/digest"))
                 .header("Deltavec-Secret", "guessed")
                 .build(),
             HttpResponse.BodyHandlers.ofString());
