@@ -21,6 +21,7 @@ import {
   end,
   head,
   type Made,
+  marked,
   opened,
   section,
   segment,
@@ -89,6 +90,23 @@ describe("verify", () => {
       "  ends       closed",
       "good",
     ]);
+  });
+
+  it("takes marks for records like others, and tells that of a snapshot", async () => {
+    const parts = segment([...LOG.slice(0, 2), marked(12n), closed()]);
+    const found = await run(["verify", file(parts, LOG_1)]);
+    assert.equal(found.status, 0);
+    assert.match(found.out, /records {4}1 to 4 \(1 open, 1 apply, 1 close, 1 mark\)\n/);
+    const marks = [snapshotHeader(3, undefined, 2n ** 63n - 1n), head(), end([])];
+    const snapshot = await run(["verify", file(marks, SNAPSHOT_3)]);
+    assert.match(snapshot.out, /mark {7}9223372036854775807\n/);
+  });
+
+  it("finds a mark of another length damaged", async () => {
+    const wrong = { ...marked(12n), payload: new Uint8Array(7) };
+    const found = await run(["verify", file(segment([opened(), wrong]), LOG_1)]);
+    assert.equal(found.status, 1);
+    assert.match(found.out, /record 2 of the log is\s+no mark/);
   });
 
   it("names the record that is damaged, and those that are good around it", async () => {
@@ -277,6 +295,14 @@ describe("recovery, as verify foresees it,", () => {
 });
 
 describe("dump", () => {
+  it("tells marks", async () => {
+    const parts = segment([opened(), marked(12n)]);
+    const found = await run(["dump", file(parts, LOG_1)]);
+    assert.match(found.out, / {5}2 .* {2}mark {6}12\n/);
+    const { out } = await run(["dump", "--json", file(parts, LOG_1)]);
+    assert.match(out, /"kind":"mark","sequence":0,"mark":"12"/);
+  });
+
   it("shows the records and deltas of a log", async () => {
     const found = await run(["dump", file(segment(LOG), LOG_1)]);
     assert.equal(found.status, 0);

@@ -5,7 +5,9 @@ import {
   APPLY,
   CLOSE,
   type LogRecord,
+  MARK,
   makeRecord,
+  NO_MARK,
   OPEN,
   writeOpen,
   writeSegmentHeader,
@@ -52,6 +54,13 @@ export function applied(...deltas: VectorDelta[]): Made {
 /** A record that closes the log. */
 export function closed(): Made {
   return { kind: CLOSE, count: 0, issued: 0, payload: new Uint8Array(0) };
+}
+
+/** A record of a mark. */
+export function marked(mark: bigint): Made {
+  const payload = new Uint8Array(8);
+  new DataView(payload.buffer).setBigInt64(0, mark, true);
+  return { kind: MARK, count: 0, issued: 0, payload };
 }
 
 /** A creation of a vector of four values. */
@@ -122,6 +131,6 @@ export function end(sections: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The header of a snapshot file. */
-export function snapshotHeader(records: number, builtOn?: number): Uint8Array {
-  return writeSnapshotHeader({ records, id: DATABASE, builtOn });
+export function snapshotHeader(records: number, builtOn?: number, mark = NO_MARK): Uint8Array {
+  return writeSnapshotHeader({ records, id: DATABASE, builtOn, mark });
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { type DeltaError, type DeltaErrorCode, DeltaVectorDB, init } from "deltavec";
 import { MemoryStorage } from "../src/storage/memory-storage.ts";
+import { readHead } from "../src/storage/snapshot-file.ts";
 import { PACKAGE } from "./support/process.ts";
 
 before(() => init());
@@ -218,4 +219,37 @@ test("log-v1.bin, which the JVM wrote, is read", async () => {
   assert.equal(await db.position, 9);
   assert.equal((await db.getDeltaChain("first")).deltas.length, 1);
   assert.deepEqual(await db.getMetadata("zweiter é"), { tags: [1, 2] });
+});
+
+test("log-mark-v1.bin and snapshot-mark-v1.bin, which the JVM wrote, are read, and the mark is kept", async () => {
+  const storage = new MemoryStorage();
+  for (const [name, bytes] of [
+    ["snapshot-0000000000000003", golden("snapshot-mark-v1.bin")],
+    ["log-0000000000000004", golden("log-mark-v1.bin")],
+  ] as const) {
+    const file = await storage.open(name);
+    await file.write(0, bytes);
+    await file.close();
+  }
+  await using db = await DeltaVectorDB.open(storage);
+  assert.deepEqual(db.recovery, {
+    snapshot: 3,
+    records: 1,
+    cutBytes: 0,
+    indexRebuilt: false,
+    damaged: [],
+  });
+  assert.ok((await db.has("first")) && (await db.has("zweiter é")));
+  const mark = async (): Promise<bigint> => {
+    const name = (await storage.list()).find((file) => file.startsWith("snapshot-"))!;
+    return readHead(await storage.open(name)).then((head) => head.mark);
+  };
+  assert.equal(await mark(), 11n);
+  await db.applyDelta({ vectorId: "first", operation: { type: "scale", factor: 2 } });
+  await db.checkpoint();
+  assert.equal(await mark(), 2n ** 53n + 1n);
+  await db.import(await db.export());
+  await db.flush();
+  await db.checkpoint();
+  assert.equal(await mark(), -1n);
 });

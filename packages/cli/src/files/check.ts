@@ -4,6 +4,7 @@ import {
   HEADER_BYTES,
   KINDS,
   type LogRecord,
+  NO_MARK,
   parseName,
   readSnapshotHeader,
 } from "../../../deltavec/src/storage/log.ts";
@@ -67,6 +68,8 @@ export interface Checked {
     readonly records: number;
     /** Records of the file that it builds on. */
     readonly builtOn: number | undefined;
+    /** As of `SnapshotHeader`. */
+    readonly mark: bigint;
     /** Whether a database can be made of it: all is good but, perhaps, the index. */
     readonly usable: boolean;
     /** Whether the index is damaged. */
@@ -378,11 +381,14 @@ function checkSnapshot(source: FileSource, kind: "snapshot" | "stream"): Checked
     }
   }
   if (header !== undefined) {
-    const { records, builtOn } = header;
+    const { records, builtOn, mark } = header;
     facts.push([
       "state",
       `after record ${whole(records)}${builtOn === undefined ? "" : `, on the file after record ${whole(builtOn)}`}`,
     ]);
+    if (mark !== NO_MARK) {
+      facts.push(["mark", String(mark)]);
+    }
   }
   let torn: Torn | undefined;
   let head: SnapshotHead | undefined;
@@ -438,6 +444,7 @@ function checkSnapshot(source: FileSource, kind: "snapshot" | "stream"): Checked
       snapshot: {
         records: header.records,
         builtOn: header.builtOn,
+        mark: header.mark,
         usable: !fatal && !misnamed,
         index,
       },

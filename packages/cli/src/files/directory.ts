@@ -117,8 +117,8 @@ export function planRecovery(files: readonly Checked[]): Recovery {
       continue;
     }
     if (snapshot?.usable && (id === undefined || database === id)) {
-      const { records, builtOn } = snapshot;
-      snapshots.push({ name, records, builtOn, bytes: 0 });
+      const { records, builtOn, mark } = snapshot;
+      snapshots.push({ name, records, builtOn, mark, bytes: 0 });
     } else {
       lines.push(`passes over ${name}: ${torn === undefined ? "damaged" : "not finished"}`);
     }

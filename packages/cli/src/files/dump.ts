@@ -1,6 +1,11 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { HEADER_BYTES, KINDS, readSnapshotHeader } from "../../../deltavec/src/storage/log.ts";
+import {
+  HEADER_BYTES,
+  KINDS,
+  NO_MARK,
+  readSnapshotHeader,
+} from "../../../deltavec/src/storage/log.ts";
 import { messageOf } from "../errors.ts";
 import { colors, heading, print, whole } from "../terminal.ts";
 import { kindOf, place } from "./check.ts";
@@ -245,11 +250,13 @@ class Dumper {
     if (kind === "snapshot") {
       from = HEADER_BYTES;
       try {
-        const { records, id, builtOn } = readSnapshotHeader(source.read(0, HEADER_BYTES));
+        const header = readSnapshotHeader(source.read(0, HEADER_BYTES));
+        const { records, id, builtOn, mark } = header;
         this.#title(source, builtOn === undefined ? "snapshot" : "increment", {
           database: hex(id),
           records,
           ...(builtOn !== undefined && { "built on": builtOn }),
+          ...(mark !== NO_MARK && { mark: String(mark) }),
         });
       } catch (error) {
         this.#title(source, "snapshot", {});
@@ -429,6 +436,10 @@ function small(
         },
         text: [...head, words.join(", ")].join("  "),
       };
+    }
+    case "mark": {
+      const { mark } = content;
+      return { object: { ...common, mark }, text: [...head, mark].join("  ") };
     }
     default:
       return { object: common, text: head.join("  ").trimEnd() };

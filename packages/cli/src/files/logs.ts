@@ -1,15 +1,16 @@
 import { crc32c } from "../../../deltavec/src/crc32c.ts";
 import {
   APPLY,
-  CLOSE,
   COMPACT,
   HEADER_BYTES,
   type LogRecord,
+  MARK,
   MERGE,
   OPEN,
   RECORD_BYTES,
   ROLLBACK,
   readCompact,
+  readMark,
   readOpen,
   readRollback,
   readSegmentHeader,
@@ -152,9 +153,9 @@ export function goodRecordBehind(
     const bytes = source.read(start, STEP + RECORD_BYTES - 1).slice();
     const view = viewOf(bytes);
     for (let i = 0; i < STEP && i + RECORD_BYTES <= bytes.length; i++) {
-      // The kind is 1 to 6 and three zeroes follow it: nearly all places fail here.
+      // The kind is 1 to 7 and three zeroes follow it: nearly all places fail here.
       const kind = bytes[i + 16]!;
-      if (kind < OPEN || kind > CLOSE || bytes[i + 17] !== 0) {
+      if (kind < OPEN || kind > MARK || bytes[i + 17] !== 0) {
         continue;
       }
       const at = start + i;
@@ -191,6 +192,7 @@ export type SmallContent =
       readonly keepLast: number;
       readonly vectorId: string;
     }
+  | { readonly kind: "mark"; readonly mark: string }
   | { readonly kind: "close" };
 
 /** Whether a record holds frames. */
@@ -221,6 +223,8 @@ export function readSmall(source: FileSource, record: PlacedRecord): SmallConten
         const { id, ...rest } = readCompact(whole);
         return { kind: "compact", ...rest, vectorId: new TextDecoder().decode(id) };
       }
+      case MARK:
+        return { kind: "mark", mark: String(readMark(whole)) };
       default:
         break;
     }

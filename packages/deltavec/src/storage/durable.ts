@@ -5,6 +5,7 @@ import { failure } from "./failure.ts";
 import {
   CLOSE,
   fileName,
+  NO_MARK,
   OPEN,
   type OpenPayload,
   parseName,
@@ -119,6 +120,8 @@ export class DurableLog {
   #chain: readonly { readonly records: number; readonly bytes: number }[] = [];
   /** Whether the state knows what has changed since the newest snapshot. */
   #marked = false;
+  /** What the JVM keeps with a database that it feeds from a log of its own; here it is handed on from file to file. */
+  #mark = NO_MARK;
 
   private constructor(
     storage: Storage,
@@ -216,6 +219,7 @@ export class DurableLog {
       logBytes: chain.segments.reduce((sum, segment) => sum + segment.report.end, 0),
     });
     log.#chain = files;
+    log.#mark = recovered.mark;
     await log.#start();
     if (at !== tail) {
       await log.#removeOld();
@@ -641,6 +645,7 @@ export class DurableLog {
   #onImported(): void {
     const { buffer } = this;
     const held = this.buffer.segment;
+    this.#mark = NO_MARK; // that of another state
     this.#noteOpen(); // makes the number one that no other snapshot has
     const records = buffer.number;
     buffer.rotate();
@@ -698,7 +703,7 @@ export class DurableLog {
   ): Promise<void> {
     const storage = this.#storage;
     const name = fileName(builtOn === undefined ? "snapshot" : "increment", records);
-    const header = { records, id: this.#id, builtOn };
+    const header = { records, id: this.#id, builtOn, mark: this.#mark };
     let bytes: number;
     try {
       bytes = await writeSnapshot(storage, name, header, pieces);

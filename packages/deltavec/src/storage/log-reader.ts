@@ -1,8 +1,8 @@
 import {
-  CLOSE,
   corrupt,
   HEADER_BYTES,
   type LogRecord,
+  MARK,
   OPEN,
   RECORD_BYTES,
   readRecord,
@@ -208,9 +208,9 @@ async function proofBehind(
       }
     }
     const { bytes, view } = window;
-    // The kind is 1 to 6 and three zeroes follow it: nearly all offsets fail here.
+    // The kind is 1 to 7 and three zeroes follow it: nearly all offsets fail here.
     const kind = bytes[at + 16];
-    if (kind < OPEN || kind > CLOSE || bytes[at + 17] !== 0) {
+    if (kind < OPEN || kind > MARK || bytes[at + 17] !== 0) {
       continue;
     }
     const length = recordLength(view, at);

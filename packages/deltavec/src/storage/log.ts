@@ -17,6 +17,10 @@ export const MERGE = 3;
 export const ROLLBACK = 4;
 export const COMPACT = 5;
 export const CLOSE = 6;
+export const MARK = 7;
+
+/** Instead of a mark: there is none. */
+export const NO_MARK = -1n;
 
 /** The kinds' names, by their numbers. */
 export const KINDS: readonly string[] = [
@@ -27,6 +31,7 @@ export const KINDS: readonly string[] = [
   "ROLLBACK",
   "COMPACT",
   "CLOSE",
+  "MARK",
 ];
 
 /** The kinds of files, by how their names begin. */
@@ -57,6 +62,8 @@ export interface SnapshotHeader {
   readonly id: Uint8Array;
   /** For an increment: how many the file before it contains; undefined for a base. */
   readonly builtOn: number | undefined;
+  /** How far the state was brought, in the words of who brought it: 63 bits, or {@link NO_MARK}. */
+  readonly mark: bigint;
 }
 
 /** A record; its payload is a view on the bytes it was read from. */
@@ -132,6 +139,7 @@ export function writeSnapshotHeader(header: SnapshotHeader): Uint8Array<ArrayBuf
     view.setUint32(32, 1, true);
     writeU64(view, 40, header.builtOn);
   }
+  view.setBigInt64(48, header.mark - NO_MARK, true);
   return sealHeader(view);
 }
 
@@ -143,6 +151,7 @@ export function readSnapshotHeader(bytes: Uint8Array): SnapshotHeader {
     records: readU64(view, 8),
     id: bytes.slice(16, 32),
     builtOn: increment ? readU64(view, 40) : undefined,
+    mark: BigInt.asIntN(64, view.getBigInt64(48, true) + NO_MARK),
   };
 }
 
@@ -196,7 +205,7 @@ export function recordLength(view: DataView, at: number): number | undefined {
   const fits =
     length <= MAX_PAYLOAD &&
     kind >= OPEN &&
-    kind <= CLOSE &&
+    kind <= MARK &&
     view.getUint32(at + 12, true) < 2 ** 21;
   return fits ? RECORD_BYTES + length : undefined;
 }
@@ -284,6 +293,14 @@ export function readCompact({ payload, number }: LogRecord): CompactPayload {
     keepLast: view.getUint32(16, true),
     id: payload.subarray(COMPACT_BYTES),
   };
+}
+
+/** Reads the payload of a MARK record. Throws CORRUPT_DATA. */
+export function readMark({ payload, number }: LogRecord): bigint {
+  if (payload.length !== 8) {
+    throw corrupt(`record ${number} of the log is no mark`);
+  }
+  return viewOf(payload).getBigInt64(0, true);
 }
 
 /** Returns a CORRUPT_DATA. */

@@ -4,9 +4,12 @@ import {
   CLOSE,
   corrupt,
   type LogRecord,
+  MARK,
+  NO_MARK,
   OPEN,
   type OpenPayload,
   ROLLBACK,
+  readMark,
   readOpen,
 } from "./log.ts";
 import { readRecords } from "./log-reader.ts";
@@ -102,6 +105,8 @@ export interface Recovered {
   readonly sequence: number;
   /** The OPEN in force. */
   readonly open: OpenPayload;
+  /** As of `SnapshotHeader`. */
+  readonly mark: bigint;
 }
 
 /** Thrown away inside: what a candidate's snapshot files hold is damaged. */
@@ -164,6 +169,7 @@ async function tryCandidate(
   let open = readOpen(first);
   let sequence = 0;
   let indexRebuilt = false;
+  let mark = files.at(-1)?.mark ?? NO_MARK;
   state.open(open);
   if (files.length > 0) {
     const importing = state.begin();
@@ -199,6 +205,8 @@ async function tryCandidate(
           open = readOpen(record);
           state.open(open);
           sequence = record.sequence;
+        } else if (record.kind === MARK) {
+          mark = readMark(record);
         } else if (record.kind !== CLOSE) {
           sequence = again(storage, segment, record, state) || sequence;
           count++;
@@ -210,6 +218,7 @@ async function tryCandidate(
     candidate: { files, records, chain },
     sequence,
     open,
+    mark,
     report: {
       snapshot: records,
       records: count,

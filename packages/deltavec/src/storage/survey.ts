@@ -20,6 +20,7 @@ export interface SnapshotFile {
   readonly records: number;
   /** Undefined for a base. */
   readonly builtOn: number | undefined;
+  readonly mark: bigint;
   readonly bytes: number;
 }
 
@@ -123,7 +124,8 @@ export async function survey(storage: Storage): Promise<Survey> {
       } else if (foreign(header.id)) {
         bad.push({ name, why: "it belongs to another database" });
       } else {
-        snapshots.push({ name, records: header.records, builtOn: header.builtOn, bytes });
+        const { records, builtOn, mark } = header;
+        snapshots.push({ name, records, builtOn, mark, bytes });
       }
     } catch (error) {
       bad.push({ name, why: damageOf(error) });

@@ -20,6 +20,7 @@ final class ChangeRecords {
   private static final int DELTA_ID_BYTES = 16;
   private static final int COMPACT_BYTES = 22;
   private static final int OPEN_BYTES = 8;
+  private static final int MARK_BYTES = 8;
 
   private final Store store;
 
@@ -58,6 +59,10 @@ final class ChangeRecords {
         .putShort((short) id.length)
         .put(id)
         .array();
+  }
+
+  static byte[] mark(long mark) {
+    return buffer(MARK_BYTES).putLong(mark).array();
   }
 
   // ---------------------------------------------------------------- reading
@@ -114,6 +119,12 @@ final class ChangeRecords {
         int id = bytes == 0 ? 0 : put(payload) + COMPACT_BYTES;
         long limit = before < Frame.TIME_LIMIT ? (long) before : Long.MAX_VALUE;
         store.database().compact(id, bytes, limit, keepLast, maxBytes);
+      }
+      case LogFormat.MARK -> {
+        if (payload.byteSize() != MARK_BYTES) {
+          throw new IllegalArgumentException("a mark of " + payload.byteSize() + " bytes");
+        }
+        store.mark(payload.get(LONG, 0));
       }
       default -> {} // CLOSE changes nothing
     }

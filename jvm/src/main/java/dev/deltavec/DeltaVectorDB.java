@@ -412,6 +412,32 @@ public final class DeltaVectorDB implements AutoCloseable {
         DatabaseCall.SEARCH, queries.length, () -> searches.searchBatch(queries, k, options));
   }
 
+  /**
+   * Ranks vectors that are named, exactly. One that is named twice is found twice.
+   *
+   * @param query {@code dimensions} finite values
+   * @param slots where vectors are, or were
+   * @param count how many slots count
+   * @param ids of further ones, in UTF-8
+   * @return those that live, closest first. O(named x dimensions)
+   */
+  List<SearchResult> rank(float[] query, int[] slots, int count, List<byte[]> ids) {
+    return searches.rank(query, slots, count, ids);
+  }
+
+  /** Returns the slots of the closest vectors; otherwise as {@link #search(float[], int)}. */
+  int[] near(float[] query, int k, int efSearch) {
+    return searches.near(query, k, efSearch);
+  }
+
+  /** Returns the slot that a vector has as long as it lives, or -1 if there is no such vector. */
+  int slotOf(String id) {
+    return readers.read(() -> {
+      int bytes = store.putId(id);
+      return store.database().slot(store.input(), bytes);
+    });
+  }
+
   // ---------------------------------------------------------------- the search graph
 
   /**
@@ -561,6 +587,45 @@ public final class DeltaVectorDB implements AutoCloseable {
   }
 
   /**
+   * Merges as {@link #merge(byte[])}, and notes a mark: how far the database has been brought with
+   * it, in the words of who brings it, as the offset behind what it has read of a log.
+   *
+   * <p>The mark is kept with the data. A durable database that is opened again has one of the marks
+   * that were set, and all that was merged with it and before, also after a crash; so whoever goes
+   * on behind {@link #mark} leaves nothing out, and what comes twice is passed over. It takes no
+   * more trips to the disk than a merge does.
+   *
+   * @param mark 0 or more
+   * @throws DeltaException as {@link #merge(byte[])}, {@code INVALID_ARGUMENT} also for a negative
+   *     mark; then the mark is as it was
+   */
+  public MergeResult merge(byte[] stream, long mark) {
+    Objects.requireNonNull(stream, "stream");
+    return calls.tell(
+        DatabaseCall.MERGE, stream.length, () -> change(() -> exchange.merge(stream, mark)));
+  }
+
+  /**
+   * Notes a mark, as {@link #merge(byte[], long)} does, where there is nothing to merge.
+   *
+   * @param mark -1 for none, or more; it may be less than the one before
+   * @throws DeltaException {@code INVALID_ARGUMENT} for a mark below -1; {@code STORAGE_FAILED},
+   *     {@code QUOTA_EXCEEDED}
+   */
+  public void setMark(long mark) {
+    change(() -> exchange.setMark(mark));
+  }
+
+  /**
+   * Returns the mark that was noted last, by {@link #merge(byte[], long)} or {@link #setMark}; -1
+   * if there is none, also behind an import, which brings another database. The TypeScript package
+   * keeps the mark of a directory that it opens, until it imports. O(1)
+   */
+  public long mark() {
+    return readers.read(() -> store.mark());
+  }
+
+  /**
    * Returns what this replica has seen, for another's {@link #deltasSince}: some bytes for each
    * replica. O(replicas)
    *
@@ -585,6 +650,36 @@ public final class DeltaVectorDB implements AutoCloseable {
    */
   public byte[] deltasSince(byte @Nullable [] cursor) {
     return readers.read(() -> exchange.deltasSince(cursor));
+  }
+
+  /**
+   * Returns what makes a vector from nothing, for {@link #merge} of a database that knows nothing
+   * of it: all that this one remembers of its history. Where that was compacted, it begins with a
+   * create that has the id of the newest delta that was compacted away, and the values and metadata
+   * that the vector had then, if it lived; then come all newer deltas. Every delta is a frame that
+   * stands alone ({@code docs/format.md}).
+   *
+   * <p>Merging the states of all {@link #rememberedIds} into an empty database gives the same
+   * database, as long as nothing from before a vector's horizon is merged into either.
+   *
+   * @param id the vector's id
+   * @return the frames; null if there is nothing to be known: the id was never seen, or the
+   *     vector's end was compacted away. O(bytes)
+   * @throws DeltaException {@code INVALID_ARGUMENT} for what cannot be an id or if no history is
+   *     kept, {@code OUT_OF_MEMORY}
+   */
+  public byte @Nullable [] state(String id) {
+    return readers.read(() -> past.state(id));
+  }
+
+  /**
+   * Returns the ids that have a {@link #state}: those of all live vectors, and of those that ended
+   * as far as their end is in the history; in no particular order. O(ids)
+   *
+   * @throws DeltaException {@code INVALID_ARGUMENT} if no history is kept
+   */
+  public List<String> rememberedIds() {
+    return readers.read(() -> past.rememberedIds());
   }
 
   // ---------------------------------------------------------------- as a whole

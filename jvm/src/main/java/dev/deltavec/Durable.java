@@ -159,6 +159,11 @@ final class Durable implements Recorder {
   }
 
   @Override
+  public void marked(long mark, long now) {
+    append(LogFormat.MARK, 0, now, MemorySegment.ofArray(ChangeRecords.mark(mark)));
+  }
+
+  @Override
   public long last() {
     return log.last();
   }
@@ -207,7 +212,7 @@ final class Durable implements Recorder {
       boolean written = false;
       gate.enter();
       try {
-        next = beginSnapshot(log.last());
+        next = beginSnapshot(0);
         if (next == null) {
           return;
         }
@@ -247,14 +252,18 @@ final class Durable implements Recorder {
     }
   }
 
-  /** Waits until it may, and says which file comes next; null if there is nothing to write. */
-  private SnapshotFiles.@Nullable Next beginSnapshot(long records) {
+  /**
+   * Waits until it may, and says which file comes next; null if there is nothing to write.
+   *
+   * @param skipped how many numbers behind the last record the file stands for, too
+   */
+  private SnapshotFiles.@Nullable Next beginSnapshot(int skipped) {
     while (writing) {
       gate.awaitUninterruptibly();
       gate.requireOpen();
     }
     log.requireWritable();
-    return files.next(records);
+    return files.next(log.last() + skipped, store.mark()); // others may have changed it meanwhile
   }
 
   /** Copies what is to be written, and begins the log anew behind it. */
@@ -281,8 +290,7 @@ final class Durable implements Recorder {
    */
   void imported(Snapshots.Importer importer, long replica) {
     // A number that no record has: so the log before never seems to lead on to what comes behind.
-    SnapshotFiles.Next next =
-        Objects.requireNonNull(beginSnapshot(log.last() + 1), "a record is new").asBase();
+    SnapshotFiles.Next next = Objects.requireNonNull(beginSnapshot(1), "a record is new").asBase();
     log.flush();
     try (Arena arena = Arena.ofConfined()) {
       List<MemorySegment> pieces =

@@ -2,7 +2,9 @@ package dev.deltavec;
 
 import dev.deltavec.core.Database;
 import dev.deltavec.core.DeltaException;
+import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.memory.Buffer;
+import dev.deltavec.storage.LogFormat;
 import org.jspecify.annotations.Nullable;
 
 /** Exchanges deltas with other replicas. All is called with the lock of the gate. */
@@ -19,6 +21,35 @@ final class Exchange {
     MergeResult result = mergeBytes(stream);
     following.tookLogged(result.merged());
     return result;
+  }
+
+  MergeResult merge(byte[] stream, long mark) {
+    checkMark(mark, 0);
+    MergeResult result = mergeBytes(stream);
+    putMark(mark);
+    following.tookLogged(result.merged());
+    return result;
+  }
+
+  boolean setMark(long mark) {
+    checkMark(mark, LogFormat.NO_MARK);
+    return putMark(mark);
+  }
+
+  private static void checkMark(long mark, long least) {
+    if (mark < least) {
+      throw new DeltaException(
+          ErrorCode.INVALID_ARGUMENT, "a mark must be " + least + " or more, not " + mark);
+    }
+  }
+
+  private boolean putMark(long mark) {
+    if (mark == store.mark()) {
+      return false;
+    }
+    store.recorder().marked(mark, store.now());
+    store.mark(mark);
+    return true;
   }
 
   private MergeResult mergeBytes(byte[] stream) {

@@ -126,6 +126,7 @@ final class Opening {
         long replica = importer.replica();
         importer.into(store);
         store.replica(replica);
+        store.mark(found.snapshotMark());
         return wanted;
       } catch (DeltaException e) {
         fail();
@@ -151,7 +152,8 @@ final class Opening {
         throw found.misfit(record, "it is none of its kind");
       }
       int kind = record.kind();
-      changes += kind == LogFormat.OPEN || kind == LogFormat.CLOSE ? 0 : 1;
+      boolean changed = kind != LogFormat.OPEN && kind != LogFormat.CLOSE && kind != LogFormat.MARK;
+      changes += changed ? 1 : 0;
       int sequence = store.database().sequence();
       if ((kind == LogFormat.APPLY || kind == LogFormat.ROLLBACK)
           && sequence != record.sequence()) {

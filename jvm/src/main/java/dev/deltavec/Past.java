@@ -5,7 +5,9 @@ import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.delta.Frame;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +19,7 @@ final class Past {
   private static final int COMPACTION_HORIZON = 24;
 
   private static final byte[] NO_ID = {};
+  private static final int IDS_PAGE = 1024;
 
   private final Store store;
 
@@ -64,6 +67,25 @@ final class Past {
         store.instant(record + CHAIN_HORIZON),
         store.whole(record + 8),
         store.memory().getInt(record + CHAIN_ALIVE) != 0);
+  }
+
+  // ---------------------------------------------------------------- states
+
+  byte @Nullable [] state(String id) {
+    int bytes = store.putId(id);
+    return store.database().state(store.input(), bytes) ? store.outputBytes() : null;
+  }
+
+  List<String> rememberedIds() {
+    List<String> ids = new ArrayList<>();
+    for (int at = Integer.MIN_VALUE; at < Integer.MAX_VALUE; at = store.database().next()) {
+      int n = store.database().remembered(at, IDS_PAGE);
+      int record = store.database().output();
+      for (int end = record + n * Database.ID_BYTES; record != end; record += Database.ID_BYTES) {
+        ids.add(store.text(store.memory().getInt(record), store.memory().getInt(record + 4)));
+      }
+    }
+    return Collections.unmodifiableList(ids);
   }
 
   // ---------------------------------------------------------------- compaction

@@ -37,6 +37,9 @@ interface Recorder {
    */
   default void compacted(byte[] payload) {}
 
+  /** The database got a mark; what it stands for was recorded before. */
+  default void marked(long mark, long now) {}
+
   /** Returns the number of the last record. */
   default long last() {
     return 0;

@@ -8,6 +8,7 @@ import dev.deltavec.core.delta.Frame;
 import dev.deltavec.core.memory.Buffer;
 import dev.deltavec.jvm.Platform;
 import dev.deltavec.jvm.SegmentMemory;
+import dev.deltavec.storage.LogFormat;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
@@ -35,6 +36,7 @@ final class Store implements Seeker {
   private Recorder recorder = Recorder.NONE;
   private BooleanSupplier mayGrow = () -> true;
   private byte[] text = new byte[64];
+  private long mark = LogFormat.NO_MARK;
 
   /** A database, and what belongs to its memory. */
   private static final class Core {
@@ -148,6 +150,16 @@ final class Store implements Seeker {
     core.database.replica(number);
     core.options = StoredOptions.build(StoredOptions.of(core.options), number);
     core.decoder.replica(number);
+  }
+
+  /** Returns the mark, or {@link LogFormat#NO_MARK}. */
+  long mark() {
+    return mark;
+  }
+
+  /** Sets the mark. */
+  void mark(long next) {
+    mark = next;
   }
 
   /** Returns who is told of changes. */

@@ -3,6 +3,7 @@ package dev.deltavec;
 import dev.deltavec.core.Database;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
+import dev.deltavec.storage.LogFormat;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -120,6 +121,7 @@ final class Transfers {
       }
       importer.into(store);
       store.replica(replica);
+      store.mark(LogFormat.NO_MARK);
       following.replaced();
     } finally {
       gate.unlock();

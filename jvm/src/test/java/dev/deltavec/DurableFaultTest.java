@@ -47,6 +47,11 @@ class DurableFaultTest {
     /** How many of them were promised to be on disk. */
     int promised;
 
+    /** The newest mark that was promised; a mark is the number of the state that it stands for. */
+    long promisedMark = -1;
+
+    private long mark = -1;
+
     boolean opened;
 
     Run(long seed, boolean strict) {
@@ -72,6 +77,7 @@ class DurableFaultTest {
         }
         db.close();
         promised = states.size();
+        promisedMark = mark;
       } catch (DeltaException e) {
         assertThat(e.code()).as(e.getMessage()).isEqualTo(ErrorCode.STORAGE_FAILED);
       } finally {
@@ -83,7 +89,7 @@ class DurableFaultTest {
     private void step(DeltaVectorDB db) {
       boolean promises = false;
       try {
-        switch (random.below(12)) {
+        switch (random.below(13)) {
           case 0, 1 -> db.applyDeltas(batch(db));
           case 2 -> merge(db);
           case 3 -> rollBack(db);
@@ -100,6 +106,10 @@ class DurableFaultTest {
             replace(db);
             promises = true;
           }
+          case 9 -> {
+            db.setMark(states.size());
+            mark = states.size();
+          }
           default -> db.applyDelta(delta(db, random.pick(IDS)));
         }
       } finally {
@@ -107,12 +117,15 @@ class DurableFaultTest {
       }
       if (promises || strict) {
         promised = states.size();
+        promisedMark = mark;
       }
     }
 
     /** Imports what another database has; if that fails, it may be there or not. */
     private void replace(DeltaVectorDB db) {
       states.add(other.stateDigest());
+      promisedMark = -1; // it is forgotten as soon as the import is there
+      mark = -1;
       db.importFrom(other.export(ExportOptions.all()));
     }
 
@@ -140,7 +153,9 @@ class DurableFaultTest {
       other.applyDelta(delta(other, random.pick(IDS)));
       try {
         other.merge(db.deltasSince(other.cursor()));
-        db.merge(other.deltasSince(db.cursor()));
+        byte[] stream = other.deltasSince(db.cursor());
+        db.merge(stream, states.size());
+        mark = states.size();
       } catch (DeltaException e) {
         if (e.code() != ErrorCode.HISTORY_COMPACTED) {
           throw e;
@@ -170,6 +185,7 @@ class DurableFaultTest {
     Clock clock = new Clock(1_800_000_000_000L);
     try (DeltaVectorDB db = builder(Durability.STRICT, clock).open(disk)) {
       int state = run.states.lastIndexOf(db.stateDigest());
+      assertThat(db.mark()).as(what).isBetween(run.promisedMark, (long) Math.max(state, -1));
       if (run.opened) {
         assertThat(state).as(what).isBetween(run.promised - 1, run.states.size() - 1);
       } else {

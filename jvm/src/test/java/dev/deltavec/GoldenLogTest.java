@@ -33,9 +33,8 @@ class GoldenLogTest {
   private static final int ID_END = 32;
   private static final int HEADER = 64;
 
-  private static byte[] golden() throws IOException {
-    return Files.readAllBytes(
-        Path.of("..", "core", "src", "test", "resources", "golden", "log-v1.bin"));
+  private static byte[] golden(String name) throws IOException {
+    return Files.readAllBytes(Path.of("..", "core", "src", "test", "resources", "golden", name));
   }
 
   private static MemoryDirectory build() {
@@ -73,10 +72,60 @@ class GoldenLogTest {
     return disk;
   }
 
+  private static final String MARKED_SNAPSHOT = "snapshot-0000000000000003";
+  private static final String MARKED_LOG = "log-0000000000000004";
+
+  /** A database that was brought to a mark before a snapshot, and to others behind it. */
+  private static MemoryDirectory buildMarked() {
+    MemoryDirectory disk = new MemoryDirectory();
+    Clock clock = new Clock(1_700_000_000_000L);
+    try (DeltaFrames frames = new DeltaFrames(3, 0);
+        DeltaVectorDB db =
+            Checks.replica(1, 3, clock).flushInterval(Duration.ofDays(1)).open(disk)) {
+      long time = clock.now;
+      db.merge(frames.encode(creates("first", 1, 0, 0), time, 1, 9).frame(), 11);
+      db.checkpoint();
+      db.merge(frames.encode(creates("zweiter é", 0, 1, 0), time, 2, 9).frame(), 12);
+      db.setMark((1L << 53) + 1);
+    }
+    return disk;
+  }
+
+  @Test
+  void theSameMarksGiveTheSameBytes() throws IOException {
+    MemoryDirectory disk = buildMarked();
+    assertThat(disk.contents().keySet()).containsExactly(MARKED_LOG, MARKED_SNAPSHOT);
+    assertSame(disk.bytes(MARKED_LOG), golden("log-mark-v1.bin"));
+    byte[] snapshot = disk.bytes(MARKED_SNAPSHOT);
+    assertThat(Arrays.copyOfRange(snapshot, ID_END, HEADER - 4))
+        .isEqualTo(Arrays.copyOfRange(golden("snapshot-mark-v1.bin"), ID_END, HEADER - 4));
+  }
+
+  @Test
+  void marksReadAsTheyDidWhenTheyWereWritten() throws IOException {
+    byte[] snapshot = golden("snapshot-mark-v1.bin");
+    byte[] log = golden("log-mark-v1.bin");
+    MemoryDirectory disk = MemoryDirectory.of(Map.of(MARKED_SNAPSHOT, snapshot, MARKED_LOG, log));
+    try (DeltaVectorDB db = DeltaVectorDB.builder().open(disk)) {
+      assertThat(db.mark()).isEqualTo((1L << 53) + 1);
+      assertThat(db.ids()).containsExactlyInAnyOrder("first", "zweiter é");
+    }
+    MemoryDirectory alone =
+        MemoryDirectory.of(
+            Map.of(MARKED_SNAPSHOT, snapshot, MARKED_LOG, Arrays.copyOf(log, HEADER)));
+    try (DeltaVectorDB db = DeltaVectorDB.builder().open(alone)) {
+      assertThat(db.mark()).isEqualTo(11);
+      assertThat(db.ids()).containsExactly("first");
+    }
+  }
+
   @Test
   void theSameCallsGiveTheSameBytes() throws IOException {
-    byte[] written = build().bytes(LOG);
-    byte[] golden = golden();
+    assertSame(build().bytes(LOG), golden("log-v1.bin"));
+  }
+
+  /** Compares all but the database's id. */
+  private static void assertSame(byte[] written, byte[] golden) {
     assertThat(Arrays.copyOf(written, ID)).isEqualTo(Arrays.copyOf(golden, ID));
     assertThat(Arrays.copyOfRange(written, ID_END, HEADER - 4))
         .isEqualTo(Arrays.copyOfRange(golden, ID_END, HEADER - 4));
@@ -87,7 +136,7 @@ class GoldenLogTest {
   @Test
   void theLogReadsAsItDidWhenItWasWritten() throws IOException {
     try (DeltaVectorDB db =
-        DeltaVectorDB.builder().open(MemoryDirectory.of(Map.of(LOG, golden())))) {
+        DeltaVectorDB.builder().open(MemoryDirectory.of(Map.of(LOG, golden("log-v1.bin"))))) {
       assertThat(Objects.requireNonNull(db.recovery()))
           .isEqualTo(new RecoveryReport(0, 7, 0, false, List.of(), null));
       assertThat(db.stateDigest()).isEqualTo("1191822ffe7565cb");

@@ -8,6 +8,7 @@ import dev.deltavec.core.history.Fold;
 import dev.deltavec.core.history.History;
 import dev.deltavec.core.history.Merge;
 import dev.deltavec.core.history.Replica;
+import dev.deltavec.core.history.States;
 import dev.deltavec.core.history.Versions;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
@@ -569,6 +570,51 @@ public final class Database implements AutoCloseable {
     return found;
   }
 
+  /**
+   * Returns the slot of a vector, which it has as long as it lives, or -1 if there is no such
+   * vector. O(id)
+   */
+  public int slot(int id, int idBytes) {
+    return Math.max(subjectOf(id, idBytes), -1);
+  }
+
+  /**
+   * Ranks vectors that are named by their distance to a query, exactly. O((slots + ids) x
+   * dimensions); output as {@link #search}. One that is named twice is found twice.
+   *
+   * @param query address of the query's values
+   * @param floats their number
+   * @param slots address of slots, 32 bits each; what does not live is passed over
+   * @param slotCount their number, 0 or more
+   * @param ids address of the ids, each the number of its bytes (32 bits), its UTF-8 and zeros up
+   *     to a multiple of 4 bytes
+   * @param idCount their number, 0 or more; one at least with the slots
+   * @return how many of them live
+   * @throws DeltaException {@code DIMENSION_MISMATCH}, {@code NOT_FINITE} or {@code OUT_OF_MEMORY}
+   */
+  public int rank(int query, int floats, int slots, int slotCount, int ids, int idCount) {
+    reader.checkQuery(query, floats, slotCount + idCount, 0);
+    searcher.begin(query, floats, slotCount + idCount);
+    for (int i = 0; i < slotCount; i++) {
+      int slot = memory.getInt(slots + (i << 2));
+      if (slot < image.slotLimit() && image.occupied(slot)) {
+        searcher.enlist(slot);
+      }
+    }
+    int at = ids;
+    for (int i = 0; i < idCount; i++) {
+      int bytes = memory.getInt(at);
+      int slot = subjectOf(at + 4, bytes);
+      if (slot >= 0) {
+        searcher.enlist(slot);
+      }
+      at += 4 + (bytes + 3 & ~3);
+    }
+    int found = searcher.end(out);
+    outputBytes = found * Searcher.RECORD_BYTES;
+    return found;
+  }
+
   private void measureAt(History history, int subject, long time) {
     if (image.occupied(subject) && history.compose(subject, time)) {
       searcher.offer(subject, history.row());
@@ -875,6 +921,60 @@ public final class Database implements AutoCloseable {
     Versions seen = replica.readCursor(cursor, bytes);
     outputBytes = 0;
     outputBytes = replica.writeSince(writer.versions(), seen, out);
+  }
+
+  private States states() {
+    Past p = requirePast();
+    return new States(
+        image, kernels, requireHistory(), p.fold(), p.history().row(), options.grid());
+  }
+
+  /**
+   * Writes what makes a vector from nothing. Output: sealed frames that stand alone, for {@link
+   * #merge} of an empty database: if the vector lived at its horizon a create that has the
+   * horizon's id, then all newer deltas in the order of their ids. O(bytes)
+   *
+   * @param id address of the id's UTF-8 bytes
+   * @param idBytes their number
+   * @return false if there is nothing: the id is not known, or its end was forgotten
+   * @throws DeltaException {@code INVALID_ARGUMENT} without a history, {@code OUT_OF_MEMORY}
+   */
+  public boolean state(int id, int idBytes) {
+    States states = states();
+    int subject = subjectOf(id, idBytes);
+    outputBytes = 0;
+    if (subject != IdMap.ABSENT && states.has(subject)) {
+      outputBytes = states.write(subject, out);
+    }
+    return outputBytes != 0;
+  }
+
+  /**
+   * Lists the ids that have a {@link #state}. Output: as {@link #ids}.
+   *
+   * @param from where to begin: {@code Integer.MIN_VALUE}, or what {@link #next} said
+   * @param max the most to list, 1 or more
+   * @return the number of ids; {@link #next} then says where to go on, {@code Integer.MAX_VALUE} at
+   *     the end
+   * @throws DeltaException {@code INVALID_ARGUMENT} without a history, {@code OUT_OF_MEMORY}
+   */
+  public int remembered(int from, int max) {
+    States states = states();
+    int limit = image.slotLimit();
+    int at = Math.max(from, -image.graveLimit());
+    int n = 0;
+    int record = reserve((long) max * ID_BYTES);
+    for (; at < limit && n < max; at++) {
+      if (image.occupied(at) && states.has(at)) {
+        memory.putInt(record, image.id(at));
+        memory.putInt(record + 4, image.idBytes(at));
+        record += ID_BYTES;
+        n++;
+      }
+    }
+    next = at < limit ? at : Integer.MAX_VALUE;
+    outputBytes = n * ID_BYTES;
+    return n;
   }
 
   // ---------------------------------------------------------------- snapshots

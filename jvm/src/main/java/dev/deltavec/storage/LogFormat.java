@@ -31,6 +31,12 @@ public final class LogFormat {
   /** Kind of a record: a clean end. */
   public static final int CLOSE = 6;
 
+  /** Kind of a record: a mark of what the database has been brought to. */
+  public static final int MARK = 7;
+
+  /** Instead of a mark: there is none. */
+  public static final long NO_MARK = -1;
+
   /** The most bytes of a record's payload. */
   public static final int MAX_PAYLOAD = 1 << 30;
 
@@ -70,18 +76,19 @@ public final class LogFormat {
   // ---------------------------------------------------------------- headers
 
   static byte[] logHeader(long first, UUID id, int dimensions) {
-    return header(LOG_MAGIC, first, id, dimensions, 0);
+    return header(LOG_MAGIC, first, id, dimensions, 0, NO_MARK);
   }
 
-  static byte[] snapshotHeader(long records, UUID id, @Nullable Long buildsOn) {
-    return header(SNAPSHOT_MAGIC, records, id, buildsOn == null ? 0 : 1, orZero(buildsOn));
+  static byte[] snapshotHeader(long records, UUID id, @Nullable Long buildsOn, long mark) {
+    return header(SNAPSHOT_MAGIC, records, id, buildsOn == null ? 0 : 1, orZero(buildsOn), mark);
   }
 
   private static long orZero(@Nullable Long value) {
     return value == null ? 0 : value;
   }
 
-  private static byte[] header(int magic, long number, UUID id, int word, long buildsOn) {
+  private static byte[] header(
+      int magic, long number, UUID id, int word, long buildsOn, long mark) {
     byte[] bytes = new byte[HEADER_BYTES];
     ByteBuffer header = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     header.putInt(magic).putInt(VERSION).putLong(number);
@@ -89,20 +96,25 @@ public final class LogFormat {
     header.putLong(id.getMostSignificantBits()).putLong(id.getLeastSignificantBits());
     header.order(ByteOrder.LITTLE_ENDIAN);
     header.putInt(word).putInt(0).putLong(buildsOn);
+    header.putLong(mark - NO_MARK); // 0 for none, as files have it that know no marks
     header.putInt(HEADER_CRC, crc(MemorySegment.ofArray(bytes), 0, HEADER_CRC));
     return bytes;
   }
 
   static FileHeader readLogHeader(MemorySegment file) {
     checkHeader(file, LOG_MAGIC, "log");
-    return new FileHeader(file.get(LONG, 8), id(file), file.get(INT, 32), null);
+    return new FileHeader(file.get(LONG, 8), id(file), file.get(INT, 32), null, NO_MARK);
   }
 
   static FileHeader readSnapshotHeader(MemorySegment file) {
     checkHeader(file, SNAPSHOT_MAGIC, "snapshot");
     boolean increment = file.get(INT, 32) == 1;
     return new FileHeader(
-        file.get(LONG, 8), id(file), 0, increment ? (Long) file.get(LONG, 40) : null);
+        file.get(LONG, 8),
+        id(file),
+        0,
+        increment ? (Long) file.get(LONG, 40) : null,
+        file.get(LONG, 48) + NO_MARK);
   }
 
   private static void checkHeader(MemorySegment file, int magic, String what) {
@@ -173,7 +185,7 @@ public final class LogFormat {
     long bytes = RECORD_BYTES + Integer.toUnsignedLong(file.get(INT, at));
     boolean fits =
         kind >= OPEN
-            && kind <= CLOSE
+            && kind <= MARK
             && bytes <= RECORD_BYTES + MAX_PAYLOAD
             && bytes <= file.byteSize() - at;
     return fits ? bytes : -1;

@@ -286,6 +286,11 @@ public final class Recovery implements AutoCloseable {
     return chain.isEmpty() ? 0 : chain.getLast().header().number();
   }
 
+  /** Returns the mark that the database had at the snapshot, or {@link LogFormat#NO_MARK}. */
+  public long snapshotMark() {
+    return chain.isEmpty() ? LogFormat.NO_MARK : chain.getLast().header().mark();
+  }
+
   /** Returns the streams of the snapshot: the base and its increments. */
   public List<MemorySegment> snapshot() {
     return chain.stream().map(SnapshotFile::stream).toList();

@@ -98,12 +98,13 @@ record SnapshotFile(String name, FileHeader header, MemorySegment stream) {
       long records,
       UUID id,
       @Nullable Long buildsOn,
+      long mark,
       List<MemorySegment> pieces)
       throws IOException {
     String name = name(records, buildsOn);
     try (StorageFile file = directory.open(name)) {
       file.truncate(0);
-      byte[] header = LogFormat.snapshotHeader(records, id, buildsOn);
+      byte[] header = LogFormat.snapshotHeader(records, id, buildsOn, mark);
       file.write(0, ByteBuffer.wrap(header));
       long at = header.length;
       for (MemorySegment piece : pieces) {

@@ -31,11 +31,12 @@ public final class SnapshotFiles {
    *
    * @param records how many records it contains
    * @param buildsOn how many the file contains that it builds on, null for a base
+   * @param mark the database's, or {@link LogFormat#NO_MARK}
    */
-  public record Next(long records, @Nullable Long buildsOn) {
-    /** Returns the same as a base. */
+  public record Next(long records, @Nullable Long buildsOn, long mark) {
+    /** Returns the same as a base of another database, which has no mark. */
     public Next asBase() {
-      return new Next(records, null);
+      return new Next(records, null, LogFormat.NO_MARK);
     }
   }
 
@@ -72,14 +73,15 @@ public final class SnapshotFiles {
    * has changed since the newest file is not known.
    *
    * @param records how many there are
+   * @param mark the database's, or {@link LogFormat#NO_MARK}
    * @return null if the newest file has all there is
    */
-  public @Nullable Next next(long records) {
+  public @Nullable Next next(long records, long mark) {
     if (marked && records == begun) {
       return null;
     }
     boolean increment = marked && incrementBytes <= baseBytes >>> 1;
-    return new Next(records, increment ? newest : null);
+    return new Next(records, increment ? newest : null, mark);
   }
 
   /**
@@ -125,10 +127,12 @@ public final class SnapshotFiles {
 
   private long writeTwice(Next next, List<MemorySegment> pieces) throws IOException {
     try {
-      return SnapshotFile.write(directory, next.records(), id, next.buildsOn(), pieces);
+      return SnapshotFile.write(
+          directory, next.records(), id, next.buildsOn(), next.mark(), pieces);
     } catch (IOException first) {
       try {
-        return SnapshotFile.write(directory, next.records(), id, next.buildsOn(), pieces);
+        return SnapshotFile.write(
+            directory, next.records(), id, next.buildsOn(), next.mark(), pieces);
       } catch (IOException second) {
         second.addSuppressed(first);
         throw second;

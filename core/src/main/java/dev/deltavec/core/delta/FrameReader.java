@@ -170,9 +170,7 @@ public final class FrameReader {
     if (operation == Frame.START || (kind & (Frame.IDENTIFIED | Frame.SEALED | Frame.GRID)) != 0) {
       throw badKind(kind);
     }
-    readId();
-    time = (kind & Frame.TIMED) != 0 ? time(take(6)) : -1;
-    readRest(kind);
+    readLocal(kind);
   }
 
   /**
@@ -218,12 +216,7 @@ public final class FrameReader {
    * @param kernels what computes the checksum
    */
   public void readShared(Kernels kernels, int batch, int frame, int limit) {
-    int kind = readHeader(batch, frame, limit);
-    if ((kind & Frame.SEALED) == 0
-        || memory.getInt(frame + 4) != kernels.crc32c(0, frame + 8, end - frame - 8)) {
-      at = frame;
-      throw corrupt("the checksum does not fit");
-    }
+    int kind = readSealed(kernels, batch, frame, limit);
     if (operation == Frame.START) {
       if (kind != Frame.SEALED || at != end) {
         throw badKind(kind);
@@ -240,6 +233,34 @@ public final class FrameReader {
       throw badKind(kind);
     }
     readRest(kind);
+  }
+
+  /**
+   * Reads one frame of the local door that comes from outside: without an id, sealed; arguments and
+   * errors as {@link #readShared}.
+   */
+  public void readSent(Kernels kernels, int batch, int frame, int limit) {
+    int kind = readSealed(kernels, batch, frame, limit);
+    if (operation == Frame.START || (kind & (Frame.IDENTIFIED | Frame.GRID)) != 0) {
+      throw badKind(kind);
+    }
+    readLocal(kind);
+  }
+
+  private void readLocal(int kind) {
+    readId();
+    time = (kind & Frame.TIMED) != 0 ? time(take(6)) : -1;
+    readRest(kind);
+  }
+
+  private int readSealed(Kernels kernels, int batch, int frame, int limit) {
+    int kind = readHeader(batch, frame, limit);
+    if ((kind & Frame.SEALED) == 0
+        || memory.getInt(frame + 4) != kernels.crc32c(0, frame + 8, end - frame - 8)) {
+      at = frame;
+      throw corrupt("the checksum does not fit");
+    }
+    return kind;
   }
 
   private int readHeader(int batch, int frame, int limit) {

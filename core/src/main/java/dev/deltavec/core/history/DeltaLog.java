@@ -711,7 +711,7 @@ public final class DeltaLog {
    * Writes the length and the text of a delta's merge patch, if it has one, and returns the address
    * behind them.
    */
-  static int putPatch(Memory memory, int address, FrameReader delta) {
+  public static int putPatch(Memory memory, int address, FrameReader delta) {
     if (delta.metadata() == 0) {
       return address;
     }

@@ -1,5 +1,6 @@
 package dev.deltavec.core.history;
 
+import dev.deltavec.core.Database;
 import dev.deltavec.core.delta.Frame;
 import dev.deltavec.core.delta.FrameReader;
 import dev.deltavec.core.image.Image;
@@ -15,7 +16,8 @@ import dev.deltavec.core.memory.Memory;
  *
  * <p>{@code create} begins a life, and within one replaces the values; {@code delete} ends it;
  * outside a life the others do nothing. What overflows becomes the largest float; on a grid, the
- * largest code.
+ * largest code. A patch that would make the metadata longer than metadata may be does nothing to
+ * it.
  */
 public final class Fold {
   private static final byte[] NONE = new byte[0];
@@ -103,8 +105,11 @@ public final class Fold {
       }
     }
     if (delta.metadata() != 0) {
-      metadata =
+      byte[] patched =
           MergePatch.apply(metadata, Bytes.read(memory, delta.metadata(), delta.metadataBytes()));
+      if (patched.length <= Database.MAX_METADATA_BYTES) {
+        metadata = patched;
+      }
     }
   }
 

@@ -1,19 +1,15 @@
 package dev.deltavec.core.history;
 
-import dev.deltavec.core.Database;
 import dev.deltavec.core.DatabaseOptions;
 import dev.deltavec.core.DeltaException;
 import dev.deltavec.core.ErrorCode;
-import dev.deltavec.core.delta.DeltaId;
 import dev.deltavec.core.delta.Frame;
 import dev.deltavec.core.delta.FrameReader;
-import dev.deltavec.core.delta.Utf8;
+import dev.deltavec.core.delta.SharedFrames;
 import dev.deltavec.core.image.IdMap;
 import dev.deltavec.core.image.Image;
 import dev.deltavec.core.index.Keys;
-import dev.deltavec.core.json.MergePatch;
 import dev.deltavec.core.memory.Buffer;
-import dev.deltavec.core.memory.Bytes;
 import dev.deltavec.core.memory.Kernels;
 import dev.deltavec.core.memory.Memory;
 import java.util.Arrays;
@@ -34,6 +30,7 @@ public final class Merge {
   private final DeltaLog log;
   private final Fold fold;
   private final FrameReader reader;
+  private final SharedFrames shared;
   private final DatabaseOptions options;
   private final int row;
 
@@ -63,6 +60,7 @@ public final class Merge {
     this.fold = fold;
     this.options = options;
     reader = new FrameReader(memory);
+    shared = new SharedFrames(memory, kernels, options.dimensions(), options.grid());
     row = new Buffer(image.heap()).reserve(image.stride() << 2);
   }
 
@@ -109,7 +107,7 @@ public final class Merge {
       if (reader.operation() == Frame.START) {
         continue;
       }
-      check(latest);
+      shared.check(reader, latest);
       int replica = versions.meet(reader.replica());
       if (versions.contains(replica, reader.sequence())) {
         duplicates++;
@@ -139,7 +137,7 @@ public final class Merge {
    */
   public int restore(int batch, int frame, int limit, int subject, int number, Versions seen) {
     reader.readArchived(batch, frame, limit);
-    check(Long.MAX_VALUE);
+    shared.check(reader, Long.MAX_VALUE);
     int head = image.head(subject);
     int replica = seen.find(reader.replica());
     if (replica < 0
@@ -147,76 +145,11 @@ public final class Merge {
         || !image.hasId(subject, reader.id(), reader.idBytes())
         || (head != 0
             && log.compare(head, reader.time(), reader.sequence(), reader.replica()) >= 0)) {
-      throw new DeltaException(ErrorCode.CORRUPT_DATA, name() + " is out of place in a snapshot");
+      throw new DeltaException(
+          ErrorCode.CORRUPT_DATA, shared.name(reader) + " is out of place in a snapshot");
     }
     log.restoreDelta(subject, frame, reader.end() - frame, number);
     return reader.end();
-  }
-
-  private void check(long latest) {
-    int operation = reader.operation();
-    int dimensions = options.dimensions();
-    if (reader.sequence() == 0) {
-      throw invalid("has sequence 0; they count from 1");
-    }
-    if (reader.time() > latest) {
-      throw invalid("lies too far in the future");
-    }
-    if (operation == Frame.DELETE) {
-      if (reader.metadata() != 0) {
-        throw invalid("deletes and carries metadata");
-      }
-      return;
-    }
-    if (reader.grid() != options.grid()) {
-      throw invalid(
-          reader.grid() == 0
-              ? "has floats, but this database's precision is a grid of " + options.grid()
-              : "has precision " + reader.grid() + ", this database " + options.grid());
-    }
-    if (operation == Frame.CREATE || operation == Frame.DENSE) {
-      if (reader.count() != dimensions) {
-        throw new DeltaException(
-            ErrorCode.DIMENSION_MISMATCH,
-            name() + " has " + reader.count() + " values, not " + dimensions);
-      }
-    } else if (operation == Frame.SPARSE || operation == Frame.RUNS) {
-      checkIndices(dimensions);
-    }
-    boolean floats = reader.grid() == 0 || operation == Frame.SCALE || operation == Frame.OFFSET;
-    if (floats && !kernels.allFinite(reader.values(), reader.count())) {
-      throw new DeltaException(ErrorCode.NOT_FINITE, name() + " has a value that is not finite");
-    }
-    if (reader.metadata() != 0) {
-      if (reader.metadataBytes() > Database.MAX_METADATA_BYTES) {
-        throw invalid("carries metadata of " + reader.metadataBytes() + " bytes");
-      }
-      MergePatch.apply(new byte[0], Bytes.read(memory, reader.metadata(), reader.metadataBytes()));
-    }
-  }
-
-  private void checkIndices(int dimensions) {
-    int n = reader.count();
-    if (n > dimensions) {
-      throw invalid("has " + n + " indices, the vectors " + dimensions + " dimensions");
-    }
-    if (n > 0) {
-      if (Integer.compareUnsigned(reader.lastIndex(), dimensions) >= 0) {
-        throw invalid("has an index that is not below " + dimensions);
-      }
-    }
-  }
-
-  private String name() {
-    return "delta "
-        + DeltaId.format(reader.time(), reader.sequence(), reader.replica())
-        + " of vector \""
-        + Utf8.decode(memory, reader.id(), reader.idBytes())
-        + "\"";
-  }
-
-  private DeltaException invalid(String what) {
-    return new DeltaException(ErrorCode.INVALID_ARGUMENT, name() + " " + what);
   }
 
   private boolean isBeforeHorizon() {
@@ -242,8 +175,7 @@ public final class Merge {
       rejected = Arrays.copyOf(rejected, rejectedCount * 2);
     }
     rejected[rejectedCount++] = index;
-    rejectedBytes +=
-        reader.idBytes() + (reader.payloadEnd() - reader.body()) + reader.metadataBytes() + 48;
+    rejectedBytes += SharedFrames.bytes(reader);
   }
 
   /**
@@ -260,19 +192,7 @@ public final class Merge {
       reader.readShared(kernels, stream, frame, stream + bytes);
       if (index == rejected[next]) {
         next++;
-        int target = at;
-        at = DeltaLog.putVarint(memory, target + Frame.HEADER_BYTES, reader.idBytes());
-        memory.copy(reader.id(), at, reader.idBytes());
-        at =
-            DeltaLog.putId(
-                memory, at + reader.idBytes(), reader.time(), reader.sequence(), reader.replica());
-        int payload = reader.payloadEnd() - reader.body();
-        memory.copy(reader.body(), at, payload);
-        at = DeltaLog.putPatch(memory, at + payload, reader);
-        memory.putInt(target, at - target | Frame.VERSION << 24);
-        int kind = memory.getByte(frame + 8) & ~Frame.LINKED | Frame.IDENTIFIED | Frame.SEALED;
-        memory.putByte(target + 8, (byte) kind);
-        memory.putInt(target + 4, kernels.crc32c(0, target + 8, at - target - 8));
+        at = shared.write(reader, at);
       }
     }
     return at - start;

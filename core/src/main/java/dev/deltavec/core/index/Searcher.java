@@ -62,6 +62,7 @@ public final class Searcher {
   private long[] keys = new long[0];
   private int cursor;
   private int passing;
+  private int listed;
 
   /**
    * A searcher over one database's index.
@@ -418,6 +419,26 @@ public final class Searcher {
     memory.copy(values, row, dimensions << 2);
     own.from(row, image.inverseNorm(row));
     pool.reset(Math.min(k, image.slotLimit() + image.graveLimit() + 1));
+    listed = 0;
+  }
+
+  /** Offers the present row of a slot to the search, some together. O(dimensions + k) */
+  public void enlist(int slot) {
+    memory.putInt(slots.address() + (listed << 2), slot);
+    if (++listed == Measure.MAX_BATCH) {
+      offerListed();
+    }
+  }
+
+  private void offerListed() {
+    own.batch(slots.address(), listed);
+    for (int i = 0; i < listed; i++) {
+      long key = Keys.of(own.get(i), memory.getInt(slots.address() + (i << 2)) << 1);
+      if (pool.accepts(key)) {
+        pool.insert(key);
+      }
+    }
+    listed = 0;
   }
 
   /** Offers the row of a subject, a slot or a grave, to the search. O(dimensions + k) */
@@ -431,6 +452,7 @@ public final class Searcher {
 
   /** Ends a search over offered rows; otherwise as {@link #search}, with slot -1 for a grave. */
   public int end(Buffer output) {
+    offerListed();
     int records = output.reserve(pool.size * RECORD_BYTES);
     for (int i = 0; i < pool.size; i++) {
       int code = Keys.slot(pool.keys[i]);

@@ -1,0 +1,58 @@
+package dev.deltavec.client;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.deltavec.MetadataFilter;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Writes filters as JSON ({@code docs/filter.md}). */
+final class FilterNode {
+  private FilterNode() {}
+
+  static ObjectNode of(MetadataFilter filter) {
+    ObjectNode node = Gateway.MAPPER.createObjectNode();
+    switch (filter) {
+      case MetadataFilter.Equal equal -> {
+        node.putArray("equals").add(field(equal.field())).add(scalar(equal.value()));
+      }
+      case MetadataFilter.In in -> {
+        ArrayNode values = Gateway.MAPPER.createArrayNode();
+        in.values().forEach(value -> values.add(scalar(value)));
+        node.putArray("in").add(field(in.field())).add(values);
+      }
+      case MetadataFilter.Range range -> {
+        ObjectNode bounds = Gateway.MAPPER.createObjectNode();
+        bound(bounds, "gt", range.gt());
+        bound(bounds, "gte", range.gte());
+        bound(bounds, "lt", range.lt());
+        bound(bounds, "lte", range.lte());
+        node.putArray("range").add(field(range.field())).add(bounds);
+      }
+      case MetadataFilter.Exists exists -> node.putArray("exists").add(field(exists.field()));
+      case MetadataFilter.And and -> all(node.putArray("and"), and.filters());
+      case MetadataFilter.Or or -> all(node.putArray("or"), or.filters());
+      case MetadataFilter.Not not -> node.set("not", of(not.filter()));
+    }
+    return node;
+  }
+
+  private static void all(ArrayNode array, List<MetadataFilter> filters) {
+    filters.forEach(filter -> array.add(of(filter)));
+  }
+
+  private static JsonNode field(List<String> path) {
+    return Gateway.MAPPER.valueToTree(path);
+  }
+
+  private static JsonNode scalar(@Nullable Object value) {
+    return Gateway.MAPPER.valueToTree(value);
+  }
+
+  private static void bound(ObjectNode bounds, String name, @Nullable Object value) {
+    if (value != null) {
+      bounds.set(name, scalar(value));
+    }
+  }
+}

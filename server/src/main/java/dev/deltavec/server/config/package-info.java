@@ -1,0 +1,3 @@
+/** The configuration of a node: one YAML file. */
+@org.jspecify.annotations.NullMarked
+package dev.deltavec.server.config;

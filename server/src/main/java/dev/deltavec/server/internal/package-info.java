@@ -1,0 +1,3 @@
+/** What nodes of a service ask each other over HTTP. */
+@org.jspecify.annotations.NullMarked
+package dev.deltavec.server.internal;
