@@ -503,6 +503,7 @@ public final class Gateway implements AutoCloseable {
   // ---------------------------------------------------------------- small answers
 
   private void info(Call call) {
+    call.filter(0); // tells the token's prefixes
     Map<String, Object> body = new LinkedHashMap<>();
     body.put("shards", info.shards());
     body.put("epoch", log.epoch());
