@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from "commander";
-/** The command line: `demo`, `verify`, `dump`, `bench adr`, `bench history`, `bench churn`, `bench bridge`, `bench storage`, `bench component`, `bench peers`. */
+/** The command line: `demo`, `verify`, `dump`, `load`, `follow`, `server`, `bench adr`, `bench history`, `bench churn`, `bench bridge`, `bench storage`, `bench component`, `bench peers`. */
 import { PARTS as BRIDGE_PARTS, type Part as BridgePart } from "./bench/bridge/protocol.ts";
 import { PARTS, type Part } from "./bench/churn/protocol.ts";
 import {
@@ -11,6 +11,8 @@ import { NAMES as PEER_NAMES } from "./bench/peers/catalog.ts";
 import { PARTS as STORAGE_PARTS, type Part as StoragePart } from "./bench/storage/protocol.ts";
 import { ENGINES, type EngineName, WASM_ENGINES } from "./engine/engine.ts";
 import { messageOf } from "./errors.ts";
+import type { FollowOptions } from "./follow.ts";
+import type { LoadOptions } from "./load/load.ts";
 import { print } from "./terminal.ts";
 
 function positive(text: string): number {
@@ -126,6 +128,58 @@ program
     const { dump } = await import("./files/dump.ts");
     const { vector, ...rest } = options;
     process.exitCode = dump(path, { ...rest, vector }) ? 0 : DAMAGED;
+  });
+
+const collect = (text: string, all: readonly string[]): string[] => [...all, text];
+
+program
+  .command("load")
+  .description("load vectors or deltas into a service")
+  .argument(
+    "[files...]",
+    "JSON lines of {id, vector, metadata} or of deltas, frames, or folders of a data set",
+  )
+  .requiredOption("--to <url>", "where the service is")
+  .option("--token <jwt>", "token to show (default: $DELTAVEC_TOKEN)")
+  .option("--token-file <file>", "file that holds it")
+  .option("--batch <count>", "deltas of a request at most", positive, 1000)
+  .option("--parallel <count>", "requests at a time", positive, 4)
+  .option("--client <name>", "goes on where a load of this name was interrupted; nothing twice")
+  .option("--position <file>", "keeps how far it has come (default: NAME.position.json)")
+  .option("--dimensions-check", "read and check all files before anything is sent", false)
+  .option("--sample", "load the 2,000 vectors that the repository carries", false)
+  .action(async (files: string[], options: LoadOptions) => {
+    const { load } = await import("./load/load.ts");
+    await load(files, options);
+  });
+
+program
+  .command("follow")
+  .description("bring a database up to date with a service, and show what changes")
+  .argument("<url>", "where the service is")
+  .option("--into <file:dir>", "keep the database in a directory (default: in memory)")
+  .option("--export <file>", "write the database to a file at the end")
+  .option("--prefix <text>", "only vectors whose ids begin so; may be repeated", collect, [])
+  .option("--id <id>", "only this vector; may be repeated", collect, [])
+  .option("--token <jwt>", "token to show (default: $DELTAVEC_TOKEN)")
+  .option("--token-file <file>", "file that holds it")
+  .option("--once", "end when it is up to date", false)
+  .option("--json", "a JSON object a line", false)
+  .action(async (url: string, options: FollowOptions & { token?: string; tokenFile?: string }) => {
+    const { follow } = await import("./follow.ts");
+    const { tokenOf } = await import("./load/load.ts");
+    await follow(url, { ...options, token: tokenOf(options) });
+  });
+
+program
+  .command("server")
+  .description("run the server, from the source tree")
+  .argument("[options...]", "those of the server; --help tells them")
+  .helpOption(false)
+  .allowUnknownOption()
+  .action(async (args: string[]) => {
+    const { server } = await import("./server.ts");
+    process.exitCode = await server(args);
   });
 
 const bench = program.command("bench").description("measure");

@@ -17,6 +17,14 @@ describe("the command line", () => {
       ["demo", "--edits", "many"],
       /'many' is invalid.*whole number of 1 or more/,
     ],
+    ["a load of nothing", ["load", "--to", "http://127.0.0.1:9"], /there is nothing to load/],
+    ["a load to nowhere", ["load", "--sample"], /required option '--to <url>' not specified/],
+    ["a load to no URL", ["load", "--sample", "--to", "here"], /here is no URL of a service/],
+    [
+      "another storage than files",
+      ["follow", "http://127.0.0.1:9", "--into", "idb://x"],
+      /--into idb:\/\/x: it must be file: and a directory/,
+    ],
     ["no port", ["demo", "--port", "70000"], /'70000' is invalid.*up to 65,535/],
     ["a negative number", ["bench", "adr", "--n", "-5"], /'-5' is invalid.*whole number/],
     [
@@ -56,7 +64,7 @@ describe("the command line", () => {
     assert.equal(status, 0);
     assert.deepEqual(
       Array.from(out.matchAll(/^ {2}(\w+) .*/gm), ([, name]) => name),
-      ["demo", "verify", "dump", "bench", "help"],
+      ["demo", "verify", "dump", "load", "follow", "server", "bench", "help"],
     );
   });
 });

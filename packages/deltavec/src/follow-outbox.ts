@@ -30,7 +30,7 @@ export interface OutboxHost {
   answered(): void;
   /** A delta will not be sent again. */
   refused(error: DeltaError, conflict: FollowConflict): void;
-  /** A delta is older than the server takes, and was never on its way. The outbox is closed until the database is made anew. */
+  /** A delta is older than the server takes. The outbox is closed until the database is made anew. */
   tooOld(delta: OwnDelta): void;
   /** The server does not talk to this follower. */
   trouble(error: DeltaError): void;
@@ -130,8 +130,11 @@ export class Outbox {
         }
       }
     } catch (error) {
-      this.#woken = false;
-      this.#host.trouble(error as DeltaError);
+      if (!this.#host.signal.aborted) {
+        this.#host.trouble(error as DeltaError);
+        await this.#host.pause(error as Error);
+        this.#woken = true;
+      }
     }
   }
 
@@ -140,12 +143,12 @@ export class Outbox {
     const { db, signal } = this.#host;
     await this.count();
     for (const [replica, own] of this.own) {
-      const { last, others } = split(await db.cursor(), replica);
+      const { last } = split(await db.cursor(), replica);
       while (own.acknowledged < last) {
         if (!this.#open || signal.aborted) {
           return false;
         }
-        await this.#send(own, last, others);
+        await this.#send(replica, own, last);
       }
     }
     this.pending = 0;
@@ -153,14 +156,10 @@ export class Outbox {
   }
 
   /** Sends the next deltas of a replica. */
-  async #send(
-    own: OwnReplica,
-    last: number,
-    others: (from: number, to: number) => Uint8Array,
-  ): Promise<void> {
+  async #send(replica: string, own: OwnReplica, last: number): Promise<void> {
     const host = this.#host;
     const from = own.acknowledged;
-    const unsent = await readUnsent(host.db, others, from, Math.min(from + this.#limit, last));
+    const unsent = await readUnsent(host.db, replica, from, Math.min(from + this.#limit, last));
     const { to, bytes } = unsent;
     if (bytes === undefined) {
       this.#acknowledge(own, to);
@@ -223,11 +222,11 @@ export class Outbox {
     if (count > 1) {
       // Numbers are places only where none is missing.
       const known = index !== undefined && index < count && count === to - from;
-      this.#limit = known ? Math.max(1, index) : Math.floor((to - from) / 2);
+      this.#limit = Math.max(1, known ? index : Math.floor((to - from) / 2));
       return;
     }
     const delta = readSingle(bytes);
-    if (code === "TOO_OLD" && delta.sequence > own.attempted) {
+    if (code === "TOO_OLD") {
       this.#open = false;
       host.tooOld(delta);
       return;
@@ -240,7 +239,7 @@ export class Outbox {
 
   #acknowledge(own: OwnReplica, to: number): void {
     this.pending = Math.max(0, this.pending - (to - own.acknowledged));
-    own.acknowledged = to;
+    own.acknowledged = Math.max(to, own.acknowledged);
   }
 }
 

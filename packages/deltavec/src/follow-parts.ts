@@ -2,7 +2,7 @@ import { DeltaIds } from "./delta-id.ts";
 import { DeltaError } from "./errors.ts";
 import { OPERATION_MASK } from "./frame.ts";
 import { frameLength } from "./frame-reader.ts";
-import { START_BYTES } from "./seen.ts";
+import { START_BYTES, split } from "./seen.ts";
 import type {
   ChainDelta,
   DeltaEvent,
@@ -203,19 +203,23 @@ export interface Unsent {
 /**
  * Reads a replica's deltas out of a database, so that one that was compacted away does not hide the others.
  *
- * @param others - makes a cursor that lacks them
  * @param from - the sequence number before the first
  * @param to - the last one
  */
 export async function readUnsent(
   db: Followed,
-  others: (from: number, to: number) => Uint8Array,
+  replica: string,
   from: number,
   to: number,
 ): Promise<Unsent> {
   for (let end = to; ; ) {
+    const { others } = split(await db.cursor(), replica);
     try {
-      return { from, to: end, bytes: await db.deltasSince(others(from, end)) };
+      const bytes = await db.deltasSince(others(from, end));
+      if (countFrames(bytes) <= end - from) {
+        return { from, to: end, bytes };
+      }
+      // Deltas of a replica that was not known before have come in between.
     } catch (error) {
       if (!(error instanceof DeltaError && error.code === "HISTORY_COMPACTED")) {
         throw error;

@@ -326,7 +326,7 @@ class Follower implements Following {
       removeEventListener?: (type: string, listener: () => void) => void;
     };
     const online = (): void => this.#hopeAgain();
-    const offline = (): void => this.#attempt.abort();
+    const offline = (): void => this.#attempt.abort(new Lost("to be made anew"));
     listen?.("online", online);
     listen?.("offline", offline);
     try {
@@ -606,7 +606,7 @@ class Follower implements Following {
     };
     return new Merger(db, {
       trouble: (error) => this.#trouble(error),
-      failed: () => this.#attempt.abort(),
+      failed: () => this.#attempt.abort(new Lost("to be made anew")),
       seen: this.#unsure ? seen : undefined,
     });
   }
@@ -708,6 +708,11 @@ class Follower implements Following {
     try {
       const place = newPlace(info);
       await this.#snapshots(this.#merger(fresh), place, this.#missing(place, info), signal);
+      // What of ours is there was taken, and all before: it was sent in order.
+      const taken = await fresh.cursor();
+      for (const [replica, known] of own) {
+        known.acknowledged = Math.max(known.acknowledged, split(taken, replica).last);
+      }
       const margin = Math.max(info.retentionMs / 10, 600_000);
       const oldest = Math.max(tooOld, Date.now() - info.retentionMs + margin);
       const carrier = new Carrier(db, fresh, oldest, all);
@@ -786,7 +791,7 @@ class Follower implements Following {
     try {
       await this.#db.position;
       if (this.#holds && this.#isMoved() && this.#meanwhile === undefined) {
-        this.#attempt.abort();
+        this.#attempt.abort(new Lost("to be made anew"));
         this.#hopeAgain();
       }
     } catch {
@@ -849,7 +854,7 @@ class Follower implements Following {
     const all = now - this.#lastTooOld < SHORT_MS;
     this.#lastTooOld = now;
     this.#renewal = { tooOld: Math.max(time, this.#renewal?.tooOld ?? 0), all };
-    this.#attempt.abort();
+    this.#attempt.abort(new Lost("to be made anew"));
     this.#hopeAgain();
   }
 
@@ -989,11 +994,11 @@ class Carrier {
   async carry(own: ReadonlyMap<string, OwnReplica>): Promise<boolean> {
     let any = false;
     for (const [replica, known] of own) {
-      const { last, others } = split(await this.#from.cursor(), replica);
+      const { last } = split(await this.#from.cursor(), replica);
       let at = this.#done.get(replica) ?? known.acknowledged;
       while (at < last) {
         any = true;
-        at = await this.#carrySome(known, others, at, last);
+        at = await this.#carrySome(replica, known, at, last);
         this.#done.set(replica, at);
       }
       this.#done.set(replica, at);
@@ -1011,12 +1016,12 @@ class Carrier {
   }
 
   async #carrySome(
+    replica: string,
     known: OwnReplica,
-    others: (from: number, to: number) => Uint8Array,
     from: number,
     last: number,
   ): Promise<number> {
-    const { to, bytes } = await readUnsent(this.#from, others, from, from + 1);
+    const { to, bytes } = await readUnsent(this.#from, replica, from, from + 1);
     if (bytes === undefined) {
       const gone = new DeltaError(
         "HISTORY_COMPACTED",
@@ -1057,7 +1062,7 @@ class Carrier {
       return to;
     }
     // None of a replica's deltas is much older than those before, so these are looked at one by one only where the first is old.
-    const many = await readUnsent(this.#from, others, from, Math.min(from + 1000, last));
+    const many = await readUnsent(this.#from, replica, from, Math.min(from + 1000, last));
     await this.#to.merge(many.bytes as Uint8Array);
     return many.to;
   }

@@ -1,5 +1,8 @@
 import { crc32c } from "./crc32c.ts";
 
+/** The largest sequence number. */
+const MOST = 0xffff_ffff;
+
 /** Bytes of a stream without deltas: its start. */
 export const START_BYTES = 9;
 
@@ -7,7 +10,7 @@ export const START_BYTES = 9;
  * Takes a cursor of a database (docs/format.md) apart.
  *
  * @returns the last sequence number of its replica, and what makes a cursor of one that lacks only some of its deltas:
- * those behind a number, up to another
+ * those behind a number, up to another. Of what this database has not seen yet it lacks only replicas that are new
  */
 export function split(
   cursor: Uint8Array,
@@ -42,7 +45,8 @@ export function split(
       last = number;
     } else {
       replicas++;
-      kept.push(...cursor.subarray(start, at));
+      // What comes from there meanwhile is not asked for, either.
+      kept.push(...cursor.subarray(start, start + 6), 1, 1, ...toVarint(MOST - 1));
     }
   }
   return {
@@ -50,7 +54,7 @@ export function split(
     others(from, to) {
       const bytes = [...cursor.subarray(0, 4), ...toVarint(replicas + 1), ...kept, ...own];
       const before = from === 0 ? [] : [1, from - 1];
-      const behind = to === last ? [] : [to + 1 - from, last - to - 1];
+      const behind = to === MOST ? [] : [to + 1 - from, MOST - to - 1];
       const numbers = [...before, ...behind];
       bytes.push(...toVarint(numbers.length / 2), ...numbers.flatMap(toVarint));
       const result = new Uint8Array(bytes.length + 4);

@@ -211,6 +211,25 @@ for (const { name, open } of doors) {
     await db.close();
   });
 
+  on("an edit that was taken without an answer is not told as too old", async () => {
+    await using gateway = await Gateway.start();
+    const db = await open();
+    let following = await db.follow(gateway.url, fast);
+    await following.ready;
+    gateway.cut = (path) => (path === "/deltas" ? "response" : undefined);
+    await db.applyDelta(create("a", 1));
+    await until(() => gateway.all.has("a"));
+    await following.close();
+    gateway.compact();
+    gateway.cut = () => undefined;
+    following = await db.follow(gateway.url, fast);
+    await following.flush();
+    await untilSame(gateway, db);
+    assert.deepEqual(following.conflicts, []);
+    await following.close();
+    await db.close();
+  });
+
   on("another epoch is taken over, with edits that were not acknowledged", async () => {
     await using gateway = await Gateway.start();
     fill(gateway, 10);

@@ -112,9 +112,15 @@ export class FrameDecoder {
   #view = viewOf(this.#bytes);
   #base = 0;
   #at = 0;
+  #payload: Uint8Array = new Uint8Array(0);
 
   constructor(door: Door) {
     this.#door = door;
+  }
+
+  /** Bytes of the operation of the frame that was decoded last, and of its grid. */
+  get payload(): Uint8Array {
+    return this.#payload;
   }
 
   /**
@@ -152,7 +158,9 @@ export class FrameDecoder {
     }
     const form = !identified ? "local" : (kind & TIMED) !== 0 ? "linked" : "identified";
     const whose = form === "linked" ? this.#links() : this.#plain(identified, (kind & TIMED) !== 0);
+    const payloadAt = this.#at;
     const what = this.#operation(kind);
+    this.#payload = bytes.subarray(payloadAt, this.#at);
     const metadata = (kind & METADATA) === 0 ? undefined : this.#patch((kind & LINKED) === LINKED);
     if (this.#at !== bytes.length) {
       throw this.#damage(`${bytes.length - this.#at} bytes are left over in a frame`);

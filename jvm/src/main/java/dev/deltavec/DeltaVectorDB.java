@@ -413,14 +413,29 @@ public final class DeltaVectorDB implements AutoCloseable {
   }
 
   /**
-   * Ranks vectors that are named, exactly.
+   * Ranks vectors that are named, exactly. One that is named twice is found twice.
    *
    * @param query {@code dimensions} finite values
-   * @param ids in UTF-8, one at least, none twice
-   * @return those that live, closest first. O(ids x dimensions)
+   * @param slots where vectors are, or were
+   * @param count how many slots count
+   * @param ids of further ones, in UTF-8
+   * @return those that live, closest first. O(named x dimensions)
    */
-  List<SearchResult> rank(float[] query, List<byte[]> ids) {
-    return searches.rank(query, ids);
+  List<SearchResult> rank(float[] query, int[] slots, int count, List<byte[]> ids) {
+    return searches.rank(query, slots, count, ids);
+  }
+
+  /** Returns the slots of the closest vectors; otherwise as {@link #search(float[], int)}. */
+  int[] near(float[] query, int k, int efSearch) {
+    return searches.near(query, k, efSearch);
+  }
+
+  /** Returns the slot that a vector has as long as it lives, or -1 if there is no such vector. */
+  int slotOf(String id) {
+    return readers.read(() -> {
+      int bytes = store.putId(id);
+      return store.database().slot(store.input(), bytes);
+    });
   }
 
   // ---------------------------------------------------------------- the search graph

@@ -7,6 +7,7 @@ import dev.deltavec.core.ErrorCode;
 import dev.deltavec.core.Quantization;
 import dev.deltavec.log.Shards;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +26,7 @@ final class JointIndex implements AutoCloseable {
 
   private static final System.Logger LOGGER = System.getLogger("dev.deltavec");
   private static final int BATCH = 64;
+  private static final long GONE = -1;
 
   private final int shards;
 
@@ -34,6 +36,10 @@ final class JointIndex implements AutoCloseable {
   private final DeltaVectorDB graph;
   private final Source source;
   private final Thread thread;
+
+  /** Where the vector of each of the graph's slots is: shard, and slot there; or {@link #GONE}. */
+  private volatile long[] places = new long[0];
+
   private volatile boolean waits;
   private volatile boolean ended;
   private volatile boolean failed;
@@ -115,9 +121,30 @@ final class JointIndex implements AutoCloseable {
     return graph.size();
   }
 
-  /** Names vectors that may be near, the likely nearest first. */
-  List<SearchResult> near(float[] query, int count, int efSearch) {
-    return graph.search(query, count, SearchOptions.defaults().withEfSearch(efSearch));
+  /**
+   * Names vectors that may be near, the likely nearest first.
+   *
+   * @return for each its shard and its slot there, as {@link #shard} and {@link #slot} read them
+   */
+  long[] near(float[] query, int count, int efSearch) {
+    int[] slots = graph.near(query, count, efSearch);
+    long[] known = places;
+    long[] found = new long[slots.length];
+    int n = 0;
+    for (int slot : slots) {
+      if (slot < known.length && known[slot] != GONE) {
+        found[n++] = known[slot];
+      }
+    }
+    return n == found.length ? found : Arrays.copyOf(found, n);
+  }
+
+  static int shard(long place) {
+    return (int) (place >>> 32);
+  }
+
+  static int slot(long place) {
+    return (int) place;
   }
 
   /** Returns the bytes that it takes. */
@@ -191,6 +218,36 @@ final class JointIndex implements AutoCloseable {
       }
     }
     graph.applyDeltas(deltas);
+    for (VectorDelta delta : deltas) {
+      if (!(delta.operation() instanceof DeltaOperation.Delete)) {
+        place(delta.vectorId(), shard);
+      }
+    }
+  }
+
+  /** Notes where a vector is. If it has gone by now, that is one more change. */
+  private void place(String id, @Nullable DeltaVectorDB shard) {
+    int slot = graph.slotOf(id);
+    int there = shard == null ? -1 : slotIn(shard, id);
+    long[] known = places;
+    if (slot >= known.length) {
+      int before = known.length;
+      known = Arrays.copyOf(known, Math.max(slot + 1, 2 * before));
+      Arrays.fill(known, before, known.length, GONE);
+      places = known;
+    }
+    known[slot] = there < 0 ? GONE : (long) Shards.of(id, shards) << 32 | there;
+  }
+
+  private static int slotIn(DeltaVectorDB shard, String id) {
+    try {
+      return shard.slotOf(id);
+    } catch (DeltaException e) {
+      if (e.code() == ErrorCode.CLOSED) {
+        return -1;
+      }
+      throw e;
+    }
   }
 
   private static float @Nullable [] vectorOf(@Nullable DeltaVectorDB shard, String id) {

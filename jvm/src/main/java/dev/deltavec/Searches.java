@@ -19,6 +19,7 @@ final class Searches {
   private static final int HIT_BYTES = 16;
   private static final int HIT_ID = 4;
   private static final int HIT_ID_BYTES = 8;
+  private static final int HIT_SLOT = 12;
 
   private static final byte[] NO_FILTER = {};
 
@@ -68,24 +69,44 @@ final class Searches {
     });
   }
 
-  /** Ranks vectors by their ids in UTF-8; see {@link DeltaVectorDB#rank}. */
-  List<SearchResult> rank(float[] query, List<byte[]> ids) {
+  /** Ranks vectors that are named; see {@link DeltaVectorDB#rank}. */
+  List<SearchResult> rank(float[] query, int[] slots, int count, List<byte[]> ids) {
     long bytes = 0;
     for (byte[] id : ids) {
       bytes += 4 + (id.length + 3 & ~3);
     }
-    long more = bytes;
+    long more = 4L * count + bytes;
     return readers.read(() -> {
       requireLength(query, -1);
       int at = put(store, query, more);
-      int list = at + query.length * 4;
+      int first = at + query.length * 4;
+      for (int i = 0; i < count; i++) {
+        store.memory().putInt(first + 4 * i, slots[i]);
+      }
+      int list = first + 4 * count;
       int next = list;
       for (byte[] id : ids) {
         store.memory().putInt(next, id.length);
         store.memory().putBytes(next + 4, id);
         next += 4 + (id.length + 3 & ~3);
       }
-      return hits(store, store.database().rank(at, query.length, list, ids.size()));
+      int n = store.database().rank(at, query.length, first, count, list, ids.size());
+      return hits(store, n);
+    });
+  }
+
+  /** Returns the slots of what a search finds, closest first. */
+  int[] near(float[] query, int k, int efSearch) {
+    return readers.search(seeker -> {
+      requireLength(query, -1);
+      int at = put(seeker, query, 0);
+      int n = seeker.search(at, k, efSearch, 0, at, 0);
+      int[] slots = new int[n];
+      int record = seeker.output();
+      for (int i = 0; i < n; i++, record += HIT_BYTES) {
+        slots[i] = seeker.memory().getInt(record + HIT_SLOT);
+      }
+      return slots;
     });
   }
 

@@ -292,15 +292,20 @@ public final class ShardedSearch implements AutoCloseable {
 
   /** What is ranked in one shard. */
   private static final class Named {
-    private final List<byte[]> ids = new ArrayList<>();
+    private int[] slots = new int[8];
+    private int count;
+    private List<byte[]> ids = List.of();
 
-    /** Those of the ids that are changed; the graph may name them, too. */
-    private Set<String> changed = Set.of();
+    private void add(int slot) {
+      if (count == slots.length) {
+        slots = Arrays.copyOf(slots, 2 * count);
+      }
+      slots[count++] = slot;
+    }
 
     private void add(List<Change> changes) {
-      changed = new HashSet<>();
+      ids = new ArrayList<>(changes.size());
       for (Change change : changes) {
-        changed.add(change.id());
         ids.add(change.id().getBytes(StandardCharsets.UTF_8));
       }
     }
@@ -337,27 +342,27 @@ public final class ShardedSearch implements AutoCloseable {
       count = (int) (count * times);
       ef = (int) Math.min(DatabaseOptions.MAX_EF, ef * times);
     }
-    List<SearchResult> near = index.near(query, count, ef);
-    for (SearchResult hit : near) {
-      byte[] id = hit.id().getBytes(StandardCharsets.UTF_8);
-      int shard = Shards.of(id, shards);
+    long[] near = index.near(query, count, ef);
+    for (long place : near) {
+      int shard = JointIndex.shard(place);
       Named of = named[shard];
       if (of == null) {
         of = new Named();
         named[shard] = of;
       }
-      if (!of.changed.contains(hit.id())) {
-        of.ids.add(id);
-      }
+      of.add(JointIndex.slot(place));
     }
     List<SearchResult> found = searchEach(others, query, k, options);
     for (Part part : here) {
       Named of = named[part.shard()];
-      if (of != null && !of.ids.isEmpty() && !others.contains(part)) {
-        found.addAll(part.db().rank(query, of.ids));
+      if (of != null && !others.contains(part)) {
+        found.addAll(part.db().rank(query, of.slots, of.count, of.ids));
       }
     }
-    return found.size() < k && near.size() == count ? null : found;
+    // A slot may hold another vector by now, which is named, too.
+    Set<String> seen = new HashSet<>();
+    found.removeIf(hit -> !seen.add(hit.id()));
+    return found.size() < k && near.length == count ? null : found;
   }
 
   // ---------------------------------------------------------------- each shard

@@ -32,9 +32,10 @@ final class QuietLog {
                     builder
                         .newLayout("PatternLayout")
                         .addAttribute("pattern", "%d{HH:mm:ss.SSS} %p %c{1}: %m%n%throwable{5}")))
-        // What they warn of is as it should be: a first start, two brokers in one process, and
-        // clients in this process that find the broker stopped for a while.
+        // What they warn of is as it should be: a first start, requests before the controller
+        // is there, two brokers in one process, clients that find the broker stopped for a while.
         .add(builder.newLogger("org.apache.kafka.controller.QuorumController", Level.ERROR))
+        .add(builder.newLogger("kafka.server.ControllerApis", Level.OFF))
         .add(builder.newLogger("org.apache.kafka.clients", Level.ERROR))
         .add(builder.newLogger("org.apache.kafka.common.utils.AppInfoParser", Level.ERROR))
         .add(builder.newRootLogger(Level.WARN).add(builder.newAppenderRef("stderr")));

@@ -571,22 +571,38 @@ public final class Database implements AutoCloseable {
   }
 
   /**
-   * Ranks vectors that are named by their distance to a query, exactly. O(count x dimensions);
-   * output as {@link #search}.
+   * Returns the slot of a vector, which it has as long as it lives, or -1 if there is no such
+   * vector. O(id)
+   */
+  public int slot(int id, int idBytes) {
+    return Math.max(subjectOf(id, idBytes), -1);
+  }
+
+  /**
+   * Ranks vectors that are named by their distance to a query, exactly. O((slots + ids) x
+   * dimensions); output as {@link #search}. One that is named twice is found twice.
    *
    * @param query address of the query's values
    * @param floats their number
+   * @param slots address of slots, 32 bits each; what does not live is passed over
+   * @param slotCount their number, 0 or more
    * @param ids address of the ids, each the number of its bytes (32 bits), its UTF-8 and zeros up
    *     to a multiple of 4 bytes
-   * @param count how many ids, 1 or more; none twice
+   * @param idCount their number, 0 or more; one at least with the slots
    * @return how many of them live
    * @throws DeltaException {@code DIMENSION_MISMATCH}, {@code NOT_FINITE} or {@code OUT_OF_MEMORY}
    */
-  public int rank(int query, int floats, int ids, int count) {
-    reader.checkQuery(query, floats, count, 0);
-    searcher.begin(query, floats, count);
+  public int rank(int query, int floats, int slots, int slotCount, int ids, int idCount) {
+    reader.checkQuery(query, floats, slotCount + idCount, 0);
+    searcher.begin(query, floats, slotCount + idCount);
+    for (int i = 0; i < slotCount; i++) {
+      int slot = memory.getInt(slots + (i << 2));
+      if (slot < image.slotLimit() && image.occupied(slot)) {
+        searcher.enlist(slot);
+      }
+    }
     int at = ids;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < idCount; i++) {
       int bytes = memory.getInt(at);
       int slot = subjectOf(at + 4, bytes);
       if (slot >= 0) {

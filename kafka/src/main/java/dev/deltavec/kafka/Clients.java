@@ -17,7 +17,9 @@ import org.apache.kafka.common.errors.FencedInstanceIdException;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.InvalidReplicationFactorException;
 import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.PolicyViolationException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -59,6 +61,7 @@ final class Clients {
     Map<String, Object> all = new HashMap<>();
     all.put("fetch.max.wait.ms", 250);
     all.put("max.partition.fetch.bytes", 2 << 20);
+    all.put("fetch.max.bytes", 16 << 20); // what a reader holds; larger records come alone
     all.put("max.poll.records", 1000);
     all.put("receive.buffer.bytes", -1);
     all.putAll(shared(options));
@@ -172,6 +175,8 @@ final class Clients {
       case FencedInstanceIdException e -> Reason.FENCED;
       case RecordTooLargeException e -> Reason.INVALID;
       case InvalidTopicException e -> Reason.INVALID;
+      case InvalidReplicationFactorException e -> Reason.INVALID;
+      case PolicyViolationException e -> Reason.INVALID;
       case InvalidConfigurationException e -> Reason.INVALID;
       default -> Reason.UNAVAILABLE;
     };

@@ -4,6 +4,7 @@ import dev.deltavec.log.Shards;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeSet;
 
 /**
  * How to reach a log on Kafka, and what its topics are like.
@@ -19,7 +20,8 @@ import java.util.Map;
  * @param maxRecordBytes the largest batch of one shard
  * @param timeout within which the log has to answer and to acknowledge
  * @param sessionTimeout after which a silent member is taken out of its group
- * @param properties of all Kafka clients beside those that deltavec sets: security above all
+ * @param properties of all Kafka clients beside those that deltavec sets: security above all, or
+ *     {@code compression.type}, which is none unless set, as vectors hardly get smaller
  */
 public record KafkaLogOptions(
     String bootstrap,
@@ -68,6 +70,30 @@ public record KafkaLogOptions(
   /** Returns the name of the topic of states. */
   public String stateTopic() {
     return prefix + "state";
+  }
+
+  /** Returns the options, without the values of properties, which may be secrets. */
+  @Override
+  public String toString() {
+    return "KafkaLogOptions[bootstrap="
+        + bootstrap
+        + ", prefix="
+        + prefix
+        + ", shards="
+        + shards
+        + ", replication="
+        + replication
+        + ", retention="
+        + retention
+        + ", maxRecordBytes="
+        + maxRecordBytes
+        + ", timeout="
+        + timeout
+        + ", sessionTimeout="
+        + sessionTimeout
+        + ", properties="
+        + new TreeSet<>(properties.keySet())
+        + "]";
   }
 
   private static void check(boolean holds, String message) {

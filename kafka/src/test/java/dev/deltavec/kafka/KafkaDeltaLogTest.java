@@ -25,11 +25,13 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -106,11 +108,12 @@ class KafkaDeltaLogTest {
   }
 
   @Test
-  void goesOnWhenTheBrokerIsBack() {
+  void goesOnWhenTheBrokerIsBack() throws Exception {
     KafkaLogOptions options = TestBroker.options().build();
     try (DeltaLog log = KafkaDeltaLog.open(options);
         Reader reader = log.reader();
-        StateWriter writer = log.writeStates(1)) {
+        StateWriter writer = log.writeStates(1);
+        ShardGroup one = ShardGroup.join(options, "g", new Member("one", "", 1), 0, view -> {})) {
       String epoch = log.epoch();
       reader.assign(Map.of(0, 0L));
       log.append(List.of(part(0, "a"), part(1, "a"))).join();
@@ -135,6 +138,15 @@ class KafkaDeltaLogTest {
       assertThat(states(log, 1)).isEqualTo(Map.of("v", "state"));
       try (DeltaLog again = KafkaDeltaLog.open(options)) {
         assertThat(again.epoch()).isEqualTo(epoch);
+      }
+      try (ShardGroup two =
+          ShardGroup.join(options, "g", new Member("two", "", 1), 0, view -> {})) {
+        while (one.view().map(view -> view.members().size()).orElse(0) < 2
+            || two.view().isEmpty()) {
+          Thread.sleep(10);
+        }
+        assertThat(two.view().orElseThrow().members())
+            .isEqualTo(one.view().orElseThrow().members());
       }
     }
   }
@@ -209,6 +221,44 @@ class KafkaDeltaLogTest {
     KafkaLogOptions options = TestBroker.options().build();
     make(options, options.deltasTopic(), Map.of("max.message.bytes", "1000000"));
     assertInvalid(options, "max.message.bytes=1000000");
+  }
+
+  @Test
+  void makesTopicsThatKeepWhatTheyMust() throws Exception {
+    KafkaLogOptions options = TestBroker.options().retention(Duration.ofDays(3)).build();
+    KafkaDeltaLog.open(options).close();
+    ConfigResource deltas = new ConfigResource(ConfigResource.Type.TOPIC, options.deltasTopic());
+    ConfigResource state = new ConfigResource(ConfigResource.Type.TOPIC, options.stateTopic());
+    try (Admin admin = Clients.admin(options)) {
+      Map<ConfigResource, Config> made = admin.describeConfigs(List.of(deltas, state)).all().get();
+      assertThat(values(made.get(deltas)))
+          .containsEntry("cleanup.policy", "delete")
+          .containsEntry("retention.ms", String.valueOf(Duration.ofDays(3).toMillis()))
+          .containsEntry("retention.bytes", "-1")
+          .containsEntry("message.timestamp.type", "CreateTime");
+      assertThat(values(made.get(state))).containsEntry("cleanup.policy", "compact");
+    }
+  }
+
+  private static Map<String, String> values(@Nullable Config config) {
+    Map<String, String> values = new HashMap<>();
+    if (config != null) {
+      config.entries().forEach(entry -> values.put(entry.name(), entry.value()));
+    }
+    return values;
+  }
+
+  @Test
+  void refusesMoreCopiesThanThereAreBrokers() {
+    assertReason(
+        Reason.INVALID, () -> KafkaDeltaLog.open(TestBroker.options().replication(2).build()));
+  }
+
+  @Test
+  void doesNotPrintSecrets() {
+    assertThat(TestBroker.options().property("sasl.jaas.config", "password=pw").build().toString())
+        .contains("sasl.jaas.config")
+        .doesNotContain("pw");
   }
 
   private static void make(KafkaLogOptions options, String topic, Map<String, String> config)

@@ -14,7 +14,9 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import sun.misc.Signal;
 
 /** Runs a node: {@code --config FILE}, or {@code --dev} for trying it out. */
 public final class Main {
@@ -51,9 +53,7 @@ public final class Main {
       System.setProperty(FORMAT, "%1$tFT%1$tT.%1$tL%1$tz %4$s %5$s%6$s%n");
     }
     int code = run(List.of(arguments), System.out, System.err);
-    if (code != OK) {
-      System.exit(code);
-    }
+    System.exit(code);
   }
 
   /** What the command says. */
@@ -171,25 +171,23 @@ public final class Main {
       throws InterruptedException {
     Logger log = System.getLogger("dev.deltavec.server");
     Server server = Server.start(config);
-    CountDownLatch ended = new CountDownLatch(1);
-    Runtime.getRuntime()
-        .addShutdownHook(
-            new Thread(
-                () -> {
-                  server.drain();
-                  last.run();
-                  log.log(Level.INFO, "ended");
-                  ended.countDown();
-                },
-                "deltavec-drain"));
-    while (!server.node().ready() && !server.node().draining()) {
-      Thread.sleep(20);
+    CountDownLatch told = new CountDownLatch(1);
+    // Not a shutdown hook: those run all at once, and one of them ends the logging.
+    for (String name : List.of("TERM", "INT")) {
+      Signal.handle(new Signal(name), signal -> told.countDown());
     }
-    if (server.node().ready()) {
+    boolean early = false;
+    while (!server.node().ready() && !early) {
+      early = told.await(20, TimeUnit.MILLISECONDS);
+    }
+    if (!early) {
       out.println(
           "deltavec is ready at http://" + config.node().host() + ":" + server.port() + note);
       out.flush();
     }
-    ended.await();
+    told.await();
+    server.drain();
+    last.run();
+    log.log(Level.INFO, "ended");
   }
 }

@@ -37,7 +37,7 @@ import java.util.Deque;
 public final class Server implements AutoCloseable {
   private static final Logger LOG = System.getLogger("dev.deltavec.server");
 
-  /** After which requests under way are cut when the server stops. */
+  /** How long a node that is no longer ready goes on listening. */
   private static final Duration READY_SEEN = Duration.ofMillis(500);
 
   /** What is to be closed, the last first. */
@@ -154,6 +154,11 @@ public final class Server implements AutoCloseable {
   /** Returns the port that it listens on. */
   public int port() {
     return web.port();
+  }
+
+  /** Answers nobody any more, as a node whose machine hangs; for tests. */
+  void fallSilent() {
+    web.stop();
   }
 
   /** Returns the node. */

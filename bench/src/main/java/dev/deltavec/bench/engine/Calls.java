@@ -42,6 +42,7 @@ final class Calls {
       case "memory" -> opened().memory();
       case "churn" -> Map.of("runtime", runtime(), "figures", churn(params, emit));
       case "storage" -> Map.of("runtime", runtime(), "figures", storage(params, emit));
+      case "scale" -> Map.of("runtime", runtime(), "figures", scale(params, emit));
       default -> throw new IllegalArgumentException("unknown call " + method);
     };
   }
@@ -75,6 +76,32 @@ final class Calls {
     int rounds = params.path("rounds").asInt();
     Consumer<String> tell = doing -> emit.accept(Map.of("doing", doing));
     return new StorageOpen(data, folder, n, rounds, tell).measure();
+  }
+
+  private static Map<String, Object> scale(JsonNode params, Consumer<Object> emit)
+      throws IOException {
+    String part = params.path("part").asString();
+    return switch (part) {
+      case "shards" -> {
+        ChurnData data = new ChurnData(Path.of(params.path("data").asString()));
+        try {
+          yield ScaleParts.shards(
+              data,
+              params.path("n").asInt(),
+              params.path("rounds").asInt(),
+              doing -> emit.accept(Map.of("doing", doing)));
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+          throw new IOException("interrupted", e);
+        }
+      }
+      case "direct" ->
+          ScaleParts.direct(
+              Path.of(params.path("file").asString()),
+              Path.of(params.path("folder").asString()),
+              params.path("warm_up").asInt());
+      default -> throw new IllegalArgumentException("unknown part " + part);
+    };
   }
 
   /** Name and version of what runs here. */

@@ -88,10 +88,9 @@ public record SearchRequest(Query query, List<Integer> shards) {
     }
     String filter = text(in);
     float[] vector = new float[count(in)];
-    ByteBuffer.wrap(in.readNBytes(vector.length * 4))
-        .order(ByteOrder.LITTLE_ENDIAN)
-        .asFloatBuffer()
-        .get(vector);
+    byte[] floats = new byte[vector.length * 4];
+    in.readFully(floats);
+    ByteBuffer.wrap(floats).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(vector);
     return new SearchRequest(
         new Query(
             vector,
