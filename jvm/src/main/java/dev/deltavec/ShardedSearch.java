@@ -51,7 +51,7 @@ public final class ShardedSearch implements AutoCloseable {
   private static final int MOST_JOINT = 1_000;
 
   /** Codes may put this many too far up, and so many parts of k. */
-  private static final int SPARE = 6;
+  private static final int SPARE = 4;
 
   private static final int SPARE_PART = 4;
 
