@@ -95,8 +95,16 @@ final class Gateway implements AutoCloseable {
 
   /** Begins to read a snapshot of a shard. */
   Part snapshot(int shard, String query) throws InterruptedException {
-    HttpResponse<InputStream> response =
-        send(get("shards/" + shard + "/snapshot" + query.replaceFirst("^&", "?")));
+    HttpResponse<InputStream> response;
+    try {
+      response = send(get("shards/" + shard + "/snapshot" + query.replaceFirst("^&", "?")));
+    } catch (ClientException e) {
+      if (e.status() == 404) { // what we were led to has been replaced by a newer one
+        throw new ClientException(
+              ClientException.UNAVAILABLE, "a snapshot is gone before it was read", e);
+      }
+      throw e;
+    }
     return new Part(
         response.body(),
         response.headers().firstValueAsLong("Content-Length").orElse(-1),

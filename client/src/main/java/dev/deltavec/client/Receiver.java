@@ -14,7 +14,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.net.http.WebSocket;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -132,7 +131,7 @@ final class Receiver implements Runnable, AutoCloseable {
         } catch (InterruptedException ended) {
           return;
         }
-      } catch (DeltaException | UncheckedIOException | IllegalStateException e) {
+      } catch (RuntimeException e) { // of the database, the disk, or who gives the token
         following.end(e);
         return;
       } catch (InterruptedException e) {

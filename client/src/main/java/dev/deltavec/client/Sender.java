@@ -1,8 +1,6 @@
 package dev.deltavec.client;
 
 import dev.deltavec.DeltaFrames.Shared;
-import dev.deltavec.core.DeltaException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -149,7 +147,7 @@ final class Sender implements Runnable, AutoCloseable {
             // What is refused now is tried again with the next edit, or connection.
             waiting.forEach(flush -> flush.completeExceptionally(e));
           }
-        } catch (DeltaException | UncheckedIOException e) {
+        } catch (RuntimeException e) { // of the database, the disk, or who gives the token
           waiting.forEach(flush -> flush.completeExceptionally(e));
           following.end(e);
           return;
