@@ -105,7 +105,11 @@ public final class Server implements AutoCloseable {
       parts.push(web::stop);
       if (!web.isRunning() || web.port() < 0) { // it only logs why
         throw new ConfigException(
-            "node.port: " + config.node().host() + ":" + config.node().port() + " is not to be had");
+            "node.port: "
+                + config.node().host()
+                + ":"
+                + config.node().port()
+                + " is not to be had");
       }
       node.start(joining.of(config.member(web.port())));
     } catch (RuntimeException | Error e) {
