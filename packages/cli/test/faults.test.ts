@@ -12,7 +12,8 @@ const built = existsSync(join(ROOT, "server", "target", "classpath"));
 test("five faults lose no acknowledged delta, double none, and leave all copies equal", {
   skip: built ? false : "the server is not built: ./deltavec server --help does that",
 }, async (t) => {
-  const seed = Number(process.env.DELTAVEC_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  const { DELTAVEC_SEED } = process.env;
+  const seed = Number(DELTAVEC_SEED ?? Math.floor(Math.random() * 2 ** 31));
   const folder = await mkdtemp(join(tmpdir(), "deltavec-faults-"));
   try {
     const told: string[] = [];
