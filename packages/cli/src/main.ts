@@ -8,6 +8,7 @@ import {
   type Part as ComponentPart,
 } from "./bench/component/protocol.ts";
 import { NAMES as PEER_NAMES } from "./bench/peers/catalog.ts";
+import { PARTS as SCALE_PARTS, type Part as ScalePart } from "./bench/scale/protocol.ts";
 import { PARTS as STORAGE_PARTS, type Part as StoragePart } from "./bench/storage/protocol.ts";
 import { ENGINES, type EngineName, WASM_ENGINES } from "./engine/engine.ts";
 import { messageOf } from "./errors.ts";
@@ -349,6 +350,35 @@ bench
       const { renderComponent } = await import("./bench/component/report.ts");
       const { json, data, ...rest } = options;
       print(renderComponent(await component({ ...rest, json, data })));
+    },
+  );
+
+bench
+  .command("scale")
+  .description("shards, a service on Apache Kafka of real processes, followers, faults")
+  .option("--json <file>", "write the figures to a file")
+  .option("--data <folder>", "data set (default: what the repository carries, with noise)")
+  .option("--only <parts>", `comma-separated, of ${SCALE_PARTS.join(", ")}`, among(SCALE_PARTS), [
+    ...SCALE_PARTS,
+  ])
+  .option("--n <count>", "vectors", positive, 10_000)
+  .option("--rounds <count>", "rounds of what is timed", positive, 7)
+  .option("--faults <count>", "processes killed, networks cut", positive, 50)
+  .option("--seed <number>", "of the faults", positive, 1)
+  .action(
+    async (options: {
+      json?: string;
+      data?: string;
+      only: ScalePart[];
+      n: number;
+      rounds: number;
+      faults: number;
+      seed: number;
+    }) => {
+      const { scale } = await import("./bench/scale/scale.ts");
+      const { renderScale } = await import("./bench/scale/report.ts");
+      const { json, data, ...rest } = options;
+      print(renderScale(await scale({ ...rest, json, data })));
     },
   );
 

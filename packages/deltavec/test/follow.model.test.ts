@@ -135,7 +135,7 @@ function deltaOf(vector: number, kind: number, number: number): VectorDelta {
 async function inTime<T>(promise: Promise<T>, what: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited too long for ${what()}`)), 10_000);
+    timer = setTimeout(() => reject(new Error(`waited too long for ${what()}`)), 25_000);
   });
   try {
     return await Promise.race([promise, late]);

@@ -7,6 +7,8 @@ import { HistoryBench } from "../bench/history-operations.ts";
 import type { HistoryRequest, PresentRequest } from "../bench/history-protocol.ts";
 import { AdrBench } from "../bench/operations.ts";
 import type { OpenRequest, RunRequest } from "../bench/protocol.ts";
+import { FollowingPage } from "../bench/scale/following.ts";
+import type { ScaleRequest } from "../bench/scale/protocol.ts";
 import { measureStorage, prepareStorage } from "../bench/storage/bench.ts";
 import type { Places } from "../bench/storage/places.ts";
 import type { StorageRequest } from "../bench/storage/protocol.ts";
@@ -31,6 +33,7 @@ export class Calls {
   readonly #platform: Platform;
   #bench: AdrBench | undefined;
   #history: HistoryBench | undefined;
+  readonly #following = new FollowingPage();
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -83,6 +86,8 @@ export class Calls {
         const figures = await measureBridge(source(request.data), request, threads, emit);
         return { runtime, figures };
       }
+      case "scale":
+        return await this.#following.call(params as ScaleRequest);
       case "storage": {
         const request = params as StorageRequest;
         const { source, runtime, places } = this.#platform;

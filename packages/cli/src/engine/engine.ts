@@ -14,6 +14,7 @@ export const WASM_ENGINES: readonly EngineName[] = ["node", "chromium"];
  * `memory` (see `bench/protocol.ts`), and `churn` (see `bench/churn/protocol.ts`); those in WebAssembly also
  * `history open`, `history run`, `history present` and `history bytes` (see `bench/history-protocol.ts`), `bridge` (see
  * `bench/bridge/protocol.ts`) and `storage prepare`. All know `storage` (see `bench/storage/protocol.ts`), the JVM its part `open`.
+ * Those in WebAssembly know `scale` to follow a service, the JVM its parts `shards` and `direct` (see `bench/scale`).
  * Node alone knows `component` (see `bench/component/protocol.ts`).
  */
 export interface Engine {

@@ -112,6 +112,14 @@ export class Gateway implements AsyncDisposable {
     }
   }
 
+  /** Takes deltas as if each were posted by itself. */
+  takeEach(stream: Uint8Array): void {
+    this.all.merge(stream);
+    for (const delta of splitStream(stream)) {
+      this.append(shardOf(delta.vectorId, this.#options.shards), [delta]);
+    }
+  }
+
   /** Puts a record into the log as it is. */
   append(shard: number, deltas: readonly Shared[]): void {
     const { records, begin } = this.#shards[shard]!;
@@ -190,7 +198,7 @@ export class Gateway implements AsyncDisposable {
       return;
     }
     const where = this.cut(pathname);
-    if (where === "request") {
+    if (where === "request" || (where !== undefined && pathname === "/follow")) {
       request.socket.destroy();
       return;
     }

@@ -81,6 +81,9 @@ final class FrameIds {
     if (length < 1 || length > Frame.MAX_ID_BYTES || length > end - at) {
       throw corrupt("an id of " + Integer.toUnsignedLong(length) + " bytes");
     }
+    if (isAscii(at, length)) {
+      return new String(bytes, at, length, StandardCharsets.ISO_8859_1);
+    }
     try {
       return StandardCharsets.UTF_8
           .newDecoder()
@@ -89,6 +92,14 @@ final class FrameIds {
     } catch (CharacterCodingException e) {
       throw corrupt("an id is not well-formed UTF-8");
     }
+  }
+
+  private boolean isAscii(int from, int length) {
+    int all = 0;
+    for (int i = 0; i < length; i++) {
+      all |= bytes[from + i];
+    }
+    return all >= 0;
   }
 
   private int varint() {

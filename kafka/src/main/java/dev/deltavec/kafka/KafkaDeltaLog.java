@@ -33,6 +33,10 @@ import org.jspecify.annotations.Nullable;
  * so that a process that dies within one holds readers of its shards up until the broker ends it:
  * 10 s, and as long as the broker takes to look (10 s unless it is told otherwise).
  *
+ * <p>Where brokers check rights, a process needs: to describe, read and write both topics (and to
+ * make them, where they are missing), to write with transactional ids that begin with the names of
+ * the topics and a hyphen, idempotent writes, and to read the groups it joins.
+ *
  * <p>An append that fails may have happened all the same. While brokers are away appends wait, and
  * {@link #append} itself may, up to {@link KafkaLogOptions#timeout}; readers return nothing and go
  * on when brokers are back.
@@ -169,6 +173,12 @@ public final class KafkaDeltaLog implements DeltaLog {
     return ends.of(shard);
   }
 
+  /**
+   * As the interface says. What is put up to a commit, and its mark, are one transaction of up to
+   * 10 minutes, which brokers have to allow ({@code transaction.max.timeout.ms}, 15 minutes unless
+   * told otherwise): readers find states as a commit left them, never some of newer ones. One that
+   * takes longer is ended by the broker, and fails as {@code FENCED}.
+   */
   @Override
   public StateWriter writeStates(int shard) {
     checkOpen();

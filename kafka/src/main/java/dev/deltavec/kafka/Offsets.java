@@ -1,5 +1,6 @@
 package dev.deltavec.kafka;
 
+import dev.deltavec.log.LogException;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -10,6 +11,7 @@ import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One offset of every shard, asked for together and kept for a moment, so that asking often is
@@ -23,6 +25,8 @@ final class Offsets {
   private final long[] least;
   private long[] known;
   private long asked;
+  private @Nullable LogException failure;
+  private long failed;
 
   Offsets(KafkaLogOptions options, Admin admin, OffsetSpec spec, Duration maxAge) {
     this.options = options;
@@ -33,14 +37,30 @@ final class Offsets {
     known = new long[0];
   }
 
-  /** Returns a shard's offset, which was so at most the maximal age ago. */
-  synchronized long of(int shard) {
-    if (known.length == 0 || System.nanoTime() - asked > maxAge) {
-      long now = System.nanoTime();
-      known = ask();
-      asked = now;
+  /**
+   * Returns a shard's offset, which was so at most the maximal age ago. Who waits while another
+   * asks gets that one's answer, or its error.
+   */
+  long of(int shard) {
+    long called = System.nanoTime();
+    synchronized (this) {
+      if (failure != null && failed - called > 0) {
+        throw failure;
+      }
+      if (known.length == 0 || System.nanoTime() - asked > maxAge) {
+        long now = System.nanoTime();
+        try {
+          known = ask();
+          asked = now;
+          failure = null;
+        } catch (LogException e) {
+          failure = e;
+          failed = System.nanoTime();
+          throw e;
+        }
+      }
+      return Math.max(known[shard], seen(shard));
     }
-    return Math.max(known[shard], seen(shard));
   }
 
   /** Tells of an offset that is certain. */

@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
@@ -174,7 +175,7 @@ class ServerTest {
       assertThat(ids(first.node().search(query(wanted, 5)))).isEqualTo(expected);
       assertThat(ids(second.node().search(query(wanted, 5)))).isEqualTo(expected);
 
-      List<Integer> gone = second.node().host().view().owned();
+      List<Integer> gone = Objects.requireNonNull(second.node().host().view()).owned();
       second.fallSilent();
       Answer partial = first.node().search(query(wanted, 5));
       assertThat(partial.missing()).isEqualTo(gone);

@@ -194,7 +194,7 @@ public final class ConfigFile {
     ObjectNode copy = tree.deepCopy();
     ObjectNode given = YAML.createObjectNode();
     ObjectNode at = given;
-    String[] names = option.split("\\.");
+    String[] names = option.split("\\.", -1);
     for (int i = 0; i + 1 < names.length; i++) {
       at = at.putObject(names[i]);
     }

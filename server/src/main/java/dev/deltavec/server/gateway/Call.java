@@ -95,7 +95,10 @@ record Call(ServerRequest request, ServerResponse response, Subject subject, boo
 
   static String encoded(List<String> prefixes) {
     return String.join(
-        ",", prefixes.stream().map(p -> URLEncoder.encode(p, StandardCharsets.UTF_8)).toList());
+        ",",
+        prefixes.stream()
+            .map(p -> URLEncoder.encode(p, StandardCharsets.UTF_8).replace("+", "%20"))
+            .toList());
   }
 
   /** Lets who wants keep the answer for good. What depends on the token is kept for that only. */

@@ -276,12 +276,15 @@ public final class Gateway implements AutoCloseable {
   private static DirectHandlers direct() {
     DirectHandler handler =
         (request, type, status, headers, message) -> {
+          boolean encoded =
+              status.code() == 400 && request.headers().contains(HeaderNames.CONTENT_ENCODING);
           ApiException error =
-              switch (status.code()) {
+              switch (encoded ? 415 : status.code()) {
                 case 404 -> ApiException.notFound("there is nothing here");
                 case 405 -> new ApiException(405, "NOT_FOUND", "there is no such method here");
                 case 413 -> ApiException.tooLarge("the request is too large");
                 case 414 -> new ApiException(414, "TOO_LARGE", "the request's line is too long");
+                case 415 -> ApiException.mediaType("the body must not be encoded");
                 case 431 -> new ApiException(431, "TOO_LARGE", "the headers are too large");
                 case 503 -> ApiException.unavailable("the server is busy");
                 default ->
@@ -291,7 +294,7 @@ public final class Gateway implements AutoCloseable {
                             status.code(), "INVALID_ARGUMENT", "the request is not good");
               };
           return DirectHandler.TransportResponse.builder()
-              .status(status)
+              .status(Status.create(error.status()))
               .headers(headers)
               .header(HeaderNames.CONTENT_TYPE, "application/json")
               .entity(new String(Json.write(error.body()), StandardCharsets.UTF_8))
@@ -500,6 +503,7 @@ public final class Gateway implements AutoCloseable {
   // ---------------------------------------------------------------- small answers
 
   private void info(Call call) {
+    call.filter(0); // tells the token's prefixes
     Map<String, Object> body = new LinkedHashMap<>();
     body.put("shards", info.shards());
     body.put("epoch", log.epoch());

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.InstantSource;
@@ -205,11 +204,7 @@ public final class FollowerSnapshots {
     long sum = 0;
     try (Stream<Path> files = Files.list(directory)) {
       for (Path file : files.toList()) {
-        try {
-          sum += Files.size(file);
-        } catch (NoSuchFileException e) {
-          continue; // removed just now
-        }
+        sum += file.toFile().length(); // 0 if it was removed just now
       }
     }
     return sum;

@@ -2,6 +2,7 @@ package dev.deltavec.server.shard;
 
 import dev.deltavec.DeltaFrames;
 import dev.deltavec.DeltaVectorDB;
+import dev.deltavec.core.DeltaException;
 import dev.deltavec.log.DeltaLog;
 import dev.deltavec.log.LogException;
 import java.lang.System.Logger;
@@ -181,9 +182,8 @@ public final class OwnerStates implements AutoCloseable {
             ids.add(id);
           }
         }
-      } catch (dev.deltavec.core.DeltaException e) {
-        // It was passed over when it was applied.
-        continue;
+      } catch (DeltaException e) {
+        LOG.log(Level.DEBUG, "a frame that was passed over when it was applied");
       }
     }
   }

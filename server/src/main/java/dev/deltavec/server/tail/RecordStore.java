@@ -145,7 +145,7 @@ public final class RecordStore implements AutoCloseable {
     });
     if (!missing.isEmpty()) {
       for (Slice slice : load(missing)) {
-        slices.put(slice.shard(), slice);
+        slices.put(slice.shard(), slice.upTo(slice.next(), maxBytes)); // the rest is in memory
       }
     }
     return List.copyOf(slices.values());

@@ -45,6 +45,10 @@ public final class Tail implements AutoCloseable {
   /** Most bytes that a follower is handed when it has caught up. */
   private static final long HANDOVER_BYTES = 256 << 10;
 
+  /** About the most bytes of all shards that a follower holds while it catches up. */
+  private static final long CATCH_UP_BYTES = 2 << 20;
+
+  private static final long MIN_CATCH_UP_BYTES = 16 << 10;
   private static final long AHEAD_NANOS = TimeUnit.SECONDS.toNanos(2);
 
   private final DeltaLog log;
@@ -323,7 +327,8 @@ public final class Tail implements AutoCloseable {
         }
         TimeUnit.MILLISECONDS.sleep(1);
       } else {
-        send(follower, store.readAll(since, Parts.MESSAGE_BYTES));
+        long each = Math.max(CATCH_UP_BYTES / since.size(), MIN_CATCH_UP_BYTES);
+        send(follower, store.readAll(since, each));
       }
     }
   }

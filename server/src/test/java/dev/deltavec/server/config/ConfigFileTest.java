@@ -8,6 +8,7 @@ import dev.deltavec.server.gateway.GatewayConfig;
 import java.lang.reflect.RecordComponent;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,9 +26,9 @@ class ConfigFileTest {
 
   @Test
   void theDocumentedFileHasEveryOptionAndNoOther() {
-    TreeSet<String> options = new TreeSet<>();
+    Set<String> options = new TreeSet<>();
     collect("", ServerConfig.class, options);
-    TreeSet<String> documented = new TreeSet<>();
+    Set<String> documented = new TreeSet<>();
     String section = "";
     String subsection = "";
     for (String line : ConfigFile.documented().lines().toList()) {
@@ -48,7 +49,7 @@ class ConfigFileTest {
     assertThat(documented).isEqualTo(options);
   }
 
-  private static void collect(String path, Class<?> type, TreeSet<String> options) {
+  private static void collect(String path, Class<?> type, Set<String> options) {
     for (RecordComponent component : type.getRecordComponents()) {
       Class<?> inner = component.getType();
       if (inner.isRecord() && inner != ByteSize.class) {

@@ -201,7 +201,7 @@ class ShardRunnerTest {
     shard.apply(runner);
     assertThat(runner.compactIfDue()).isTrue();
     assertThat(runner.db().rememberedIds()).containsExactly("a");
-    assertThat(runner.db().getDeltaChain("a").deltas()).hasSize(2);
+    assertThat(runner.db().getDeltaChain("a").deltas()).hasSize(1);
     assertThat(runner.digest().digest()).isEqualTo(shard.reference.stateDigest());
   }
 
@@ -218,6 +218,17 @@ class ShardRunnerTest {
     assertThatThrownBy(cancelled::restore).isInstanceOf(CancellationException.class);
     ShardRunner again = shard.open("n");
     assertThat(again.digest().digest()).isEqualTo(shard.reference.stateDigest());
+  }
+
+  @Test
+  void whatARestoreHasLeftThatDidNotEndIsNotBuiltUpon() {
+    shard.create("a");
+    try (ShardStore broken = ShardStore.open(0, shard.settings("n"))) {
+      broken.db().merge(shard.frame(VectorDelta.create("old", new float[] {1, 1})));
+    }
+    ShardRunner runner = shard.open("n");
+    shard.apply(runner);
+    assertThat(runner.digest().digest()).isEqualTo(shard.reference.stateDigest());
   }
 
   @Test
