@@ -83,7 +83,8 @@ export class Gateway {
     const { url, filter } = this.#options;
     const address = new URL(url);
     address.pathname = `${url.pathname.replace(/\/$/, "")}${path}`;
-    const own = new URLSearchParams(query).toString();
+    // A cursor is long enough as it is.
+    const own = new URLSearchParams(query).toString().replaceAll("%2C", ",");
     address.search = [own, filtered ? filter : ""].filter((part) => part !== "").join("&");
     return address;
   }

@@ -138,6 +138,18 @@ function whyClosed(code: number, reason: string, word: Refused | undefined): Err
     : new Lost(`the WebSocket was closed with ${code}${text}`);
 }
 
+/** What the last event of a server stands for. */
+function whyEnded(word: Refused): Error {
+  const { code, message } = word;
+  if (word.isGone) {
+    return new Refused(409, code, message);
+  }
+  if (code === "UNAUTHENTICATED" || code === "FORBIDDEN") {
+    return new Refused(code === "FORBIDDEN" ? 403 : 401, code, message);
+  }
+  return code === "TOO_SLOW" ? new Behind(message) : new Lost(message);
+}
+
 /** Takes a message apart: shard, next offset, and frames, as often as there are. */
 function takeParts(bytes: Uint8Array, { merger, place, wanted, received }: LiveOptions): void {
   let at = 0;
@@ -185,9 +197,9 @@ export async function liveByEvents(options: LiveOptions): Promise<never> {
   });
   opened();
   for await (const { event, id, data } of eventsOf(response)) {
-    if (event === "error") {
-      const word = refusal(409, data);
-      throw word.isGone ? word : new Lost(word.message);
+    if (event === "end" || event === "error") {
+      const word = refusal(0, data);
+      throw whyEnded(word);
     }
     if (event === "deltas") {
       const next = parsePlace(id);

@@ -625,7 +625,8 @@ class Follower implements Following {
       const response = await this.#gateway.request(address, { signal });
       requireEpoch(response, place);
       const offset = numberHeader(response, "Deltavec-Offset");
-      bytes += Number(response.headers.get("Content-Length") ?? 0);
+      const { headers } = response;
+      bytes += Number(headers.get("Deltavec-Bytes") ?? headers.get("Content-Length") ?? 0);
       this.#total = Math.round((bytes / ++known) * shards.length);
       await this.#take(merger, response, (received) => this.#came(received));
       merger.add(NO_FRAMES, () => {
@@ -656,20 +657,21 @@ class Follower implements Following {
         requireEpoch(response, place);
         const next = numberHeader(response, "Deltavec-Next");
         end = numberHeader(response, "Deltavec-End");
-        if (next < since || (next === since && next < end)) {
+        if (next < since) {
           throw new DeltaError("CORRUPT_DATA", "the server's log does not go on");
         }
         this.#total = (this.#total ?? 0) + Math.max(0, end - known);
         known = Math.max(known, end);
         await this.#take(merger, response);
         this.#came(next - since);
+        const stands = next === since; // what is behind it is not to be read yet
         since = next;
         merger.add(NO_FRAMES, () => {
           advance(place, shard, next);
           this.#changed();
         });
         await merger.room();
-        if (next >= end) {
+        if (next >= end || stands) {
           return;
         }
       }

@@ -146,7 +146,7 @@ test("each member of a database is known as one that reads, or one that changes 
   const changes = ["applyDelta", "applyDeltas", "merge", "rollbackTo", "compact", "import"];
   const here = [
     ...["constructor", "options", "close", "addEventListener", "removeEventListener"],
-    ...["writable", "readable", "exportStream", "importStream", "getVectorInto"],
+    ...["writable", "readable", "exportStream", "importStream", "getVectorInto", "follow"],
     ...["getVectorView", "getVectorPtr", "getMemory"],
   ];
   const members = Object.getOwnPropertyNames(DeltaVectorDB.prototype);

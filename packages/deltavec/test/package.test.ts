@@ -1,7 +1,7 @@
 // The package as it is published: sizes, contents, no side effects.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -32,6 +32,8 @@ async function bundled(text: string, splitting = true): Promise<string> {
 }
 
 const gzip = (data: string | Uint8Array): number => gzipSync(data, { level: 9 }).length;
+
+const text = (name: string): string => readFileSync(join(PACKAGE, "dist", name), "utf8");
 
 /** A module and what it imports, as they lie in the package, each once. */
 function files(name: string): string[] {
@@ -71,6 +73,16 @@ test("a source adds at most 8 KB gzip to a bundle", async (t) => {
   const size = gzip(await bundled(`${entry};${source}`)) - gzip(await bundled(entry));
   t.diagnostic(`webSocketDeltas, bundled and minified: ${size} bytes gzip`);
   assert.ok(size <= 8_000, `${size} bytes`);
+});
+
+test("what follows a server is loaded later, and takes at most 13.5 KB gzip", (t) => {
+  const later = files("index.js").every((name) => !text(name).includes("deltavec-follow:"));
+  assert.ok(later);
+  const names = readdirSync(join(PACKAGE, "dist")).filter((name) => /^shared-.*\.js$/.test(name));
+  const [chunk] = names.filter((name) => text(name).includes("deltavec-follow:"));
+  const size = gzip(text(chunk!));
+  t.diagnostic(`${size} bytes gzip`);
+  assert.ok(size <= 13_500, `${size} bytes`);
 });
 
 test("deltavec/slim does not contain the module", async (t) => {

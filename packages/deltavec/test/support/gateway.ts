@@ -377,7 +377,10 @@ export class Gateway implements AsyncDisposable {
           write();
         }
       },
-      () => response.destroy(),
+      () => {
+        response.write('event: end\ndata: {"code":"GOING_AWAY","message":"for now"}\n\n');
+        response.end();
+      },
     );
     begun = true;
     response.writeHead(200, { "content-type": "text/event-stream" });

@@ -7,7 +7,7 @@ import dev.deltavec.MetadataFilter;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Writes filters as JSON ({@code docs/filter.md}). */
+/** Writes filters as JSON, in TypeScript's form ({@code docs/filter.md}). */
 final class FilterNode {
   private FilterNode() {}
 
@@ -15,22 +15,26 @@ final class FilterNode {
     ObjectNode node = Gateway.MAPPER.createObjectNode();
     switch (filter) {
       case MetadataFilter.Equal equal -> {
-        node.putArray("equals").add(field(equal.field())).add(scalar(equal.value()));
+        node.set("field", field(equal.field()));
+        node.set("equals", scalar(equal.value()));
       }
       case MetadataFilter.In in -> {
-        ArrayNode values = Gateway.MAPPER.createArrayNode();
+        node.set("field", field(in.field()));
+        ArrayNode values = node.putArray("in");
         in.values().forEach(value -> values.add(scalar(value)));
-        node.putArray("in").add(field(in.field())).add(values);
       }
       case MetadataFilter.Range range -> {
-        ObjectNode bounds = Gateway.MAPPER.createObjectNode();
+        node.set("field", field(range.field()));
+        ObjectNode bounds = node.putObject("range");
         bound(bounds, "gt", range.gt());
         bound(bounds, "gte", range.gte());
         bound(bounds, "lt", range.lt());
         bound(bounds, "lte", range.lte());
-        node.putArray("range").add(field(range.field())).add(bounds);
       }
-      case MetadataFilter.Exists exists -> node.putArray("exists").add(field(exists.field()));
+      case MetadataFilter.Exists exists -> {
+        node.set("field", field(exists.field()));
+        node.put("exists", true);
+      }
       case MetadataFilter.And and -> all(node.putArray("and"), and.filters());
       case MetadataFilter.Or or -> all(node.putArray("or"), or.filters());
       case MetadataFilter.Not not -> node.set("not", of(not.filter()));

@@ -101,7 +101,7 @@ final class Gateway implements AutoCloseable {
     } catch (ClientException e) {
       if (e.status() == 404) { // what we were led to has been replaced by a newer one
         throw new ClientException(
-              ClientException.UNAVAILABLE, "a snapshot is gone before it was read", e);
+            ClientException.UNAVAILABLE, "a snapshot is gone before it was read", e);
       }
       throw e;
     }

@@ -151,8 +151,10 @@ class DeltaClientTest {
                     MetadataFilter.exists("draft"), MetadataFilter.range("n").gt(1).lte(2.5))));
     assertThat(FilterNode.of(filter))
         .hasToString(
-            "{\"not\":{\"and\":[{\"equals\":[[\"lang\"],\"en\"]},{\"in\":[[\"year\"],[2025,2026]]},"
-                + "{\"or\":[{\"exists\":[[\"draft\"]]},{\"range\":[[\"n\"],{\"gt\":1,\"lte\":2.5}]}]}]}}");
+            "{\"not\":{\"and\":[{\"field\":[\"lang\"],\"equals\":\"en\"},"
+                + "{\"field\":[\"year\"],\"in\":[2025,2026]},"
+                + "{\"or\":[{\"field\":[\"draft\"],\"exists\":true},"
+                + "{\"field\":[\"n\"],\"range\":{\"gt\":1,\"lte\":2.5}}]}]}}");
     SearchRequest request = SearchRequest.defaults().withFilter(filter).withEfSearch(7);
     assertThat(client.search(new float[4], 1, request).partial()).isTrue();
   }

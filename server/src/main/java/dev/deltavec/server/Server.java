@@ -103,6 +103,14 @@ public final class Server implements AutoCloseable {
       web = web(secret);
       web.start();
       parts.push(web::stop);
+      if (!web.isRunning() || web.port() < 0) { // it only logs why
+        throw new ConfigException(
+            "node.port: "
+                + config.node().host()
+                + ":"
+                + config.node().port()
+                + " is not to be had");
+      }
       node.start(joining.of(config.member(web.port())));
     } catch (RuntimeException | Error e) {
       close();

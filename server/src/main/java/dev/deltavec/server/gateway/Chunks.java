@@ -76,7 +76,8 @@ final class Chunks {
             + "\"";
     call.response()
         .header(Call.NEXT, Long.toString(next))
-        .header(Call.END, Long.toString(Math.max(next, store.end(shard))))
+        // What came while this was read is for the next time: where nothing is, this is the end.
+        .header(Call.END, Long.toString(next == since ? next : Math.max(next, store.end(shard))))
         .header(Call.EPOCH, info.epoch());
     if (closed) {
       if (call.notModified(etag)) {

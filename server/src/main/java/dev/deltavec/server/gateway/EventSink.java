@@ -40,7 +40,7 @@ final class EventSink implements Sink {
   @Override
   public void end(FollowException why) throws IOException {
     byte[] body = Json.write(ApiException.of(why).body());
-    out.write("event: end\ndata: ".getBytes(StandardCharsets.US_ASCII));
+    out.write("event: error\ndata: ".getBytes(StandardCharsets.US_ASCII));
     out.write(body);
     out.write("\n\n".getBytes(StandardCharsets.US_ASCII));
     out.flush();

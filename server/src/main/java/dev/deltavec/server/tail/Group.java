@@ -27,7 +27,6 @@ final class Group {
   private final long[] told;
 
   private int sockets;
-  private long messages;
 
   Group(String epoch, Filter filter, boolean[] wanted, long[] heads) {
     this.epoch = epoch;
@@ -48,11 +47,6 @@ final class Group {
       sockets -= follower.socket() ? 1 : 0;
     }
     return members.isEmpty();
-  }
-
-  /** Returns how many messages it was sent. */
-  long messages() {
-    return messages;
   }
 
   /**
@@ -97,7 +91,6 @@ final class Group {
       boolean events = sockets < members.size();
       Message message =
           Message.of(some, sockets > 0, events ? Cursor.format(epoch, told, wanted) : null);
-      messages++;
       members.forEach(member -> member.offer(message));
     }
   }

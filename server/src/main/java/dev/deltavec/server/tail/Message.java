@@ -16,7 +16,6 @@ import org.jspecify.annotations.Nullable;
 public final class Message {
   private static final int MAX_HEADER = 10;
   private static final byte[] EVENT = ascii("event: deltas\nid: ");
-  private static final byte[] ID = ascii("id: ");
   private static final byte[] DATA = ascii("\ndata: ");
   private static final byte[] END = ascii("\n\n");
 
@@ -70,9 +69,6 @@ public final class Message {
       size = Math.addExact(size, part.bytes());
     }
     byte[] id = ascii(cursor);
-    if (size == 0) {
-      return join(List.of(ID, id, END)); // no event, but its id counts
-    }
     byte[] frames = new byte[size];
     int at = 0;
     for (Part part : parts) {

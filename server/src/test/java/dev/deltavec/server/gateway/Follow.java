@@ -258,7 +258,7 @@ abstract sealed class Follow implements AutoCloseable {
       if (event.equals("deltas")) {
         add(Base64.getDecoder().decode(data));
         messages++;
-      } else if (event.equals("end")) {
+      } else if (event.equals("error")) {
         why = Fixture.json(data.getBytes(StandardCharsets.UTF_8));
       }
     }

@@ -328,6 +328,7 @@ class GatewayTest {
     HttpResponse<byte[]> end = fixture.get("/shards/2/deltas?since=3");
     assertThat(end.body()).isEmpty();
     assertThat(header(end, "Deltavec-Next")).isEqualTo("3");
+    assertThat(header(end, "Deltavec-End")).isEqualTo("3");
   }
 
   @Test
