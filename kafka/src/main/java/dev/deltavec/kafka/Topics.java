@@ -188,11 +188,19 @@ final class Topics {
 
   private Config config(String name) {
     ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, name);
-    try {
-      return Objects.requireNonNull(
-          await(admin.describeConfigs(List.of(topic)).all()).get(topic), name);
-    } catch (ExecutionException e) {
-      throw Clients.error("Topic " + name + " cannot be described", e);
+    long deadline = System.nanoTime() + options.timeout().toNanos();
+    while (true) {
+      try {
+        return Objects.requireNonNull(
+            await(admin.describeConfigs(List.of(topic)).all()).get(topic), name);
+      } catch (ExecutionException e) {
+        // A broker may not know yet of a topic that was made just now.
+        if (!(e.getCause() instanceof UnknownTopicOrPartitionException)
+            || System.nanoTime() - deadline > 0) {
+          throw Clients.error("Topic " + name + " cannot be described", e);
+        }
+        sleep();
+      }
     }
   }
 
