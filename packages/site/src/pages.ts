@@ -50,6 +50,16 @@ export const CHAPTERS: readonly Chapter[] = [
     ],
   },
   {
+    title: "A service",
+    pages: [
+      document("follow", "Following a service"),
+      document("client", "From Java and the terminal"),
+      document("gateway", "The gateway"),
+      document("server", "Running a node"),
+      document("scale", "Beyond one machine"),
+    ],
+  },
+  {
     title: "Inside",
     pages: [
       document("architecture", "Architecture"),
