@@ -159,8 +159,8 @@ public final class Node implements ShardService, AutoCloseable {
           LOG.log(Level.WARNING, "the log cannot be read: {0}", e.getMessage());
           pause(BACKOFF);
         }
-      } catch (RuntimeException e) {
-        LOG.log(Level.ERROR, "applying failed", e);
+      } catch (Throwable e) { // without this thread the node would say that it is ready, and rot
+        complain("applying failed", e);
         pause(BACKOFF);
       }
     }
@@ -171,10 +171,19 @@ public final class Node implements ShardService, AutoCloseable {
       try {
         host.maintain();
         metrics.update(host);
-      } catch (RuntimeException e) {
-        LOG.log(Level.ERROR, "maintenance failed", e);
+      } catch (Throwable e) {
+        complain("maintenance failed", e);
       }
       pause(settings.maintainEvery());
+    }
+  }
+
+  /** Logs, and does not mind if there is no memory even for that. */
+  private static void complain(String what, Throwable e) {
+    try {
+      LOG.log(Level.ERROR, what, e);
+    } catch (RuntimeException | Error again) {
+      e.addSuppressed(again);
     }
   }
 

@@ -153,15 +153,40 @@ public final class ShardHost implements AutoCloseable {
   private void settle(Slot slot) {
     synchronized (slot) {
       ShardRunner runner = slot.runner;
-      if (runner != null && (!wanted(slot) || runner.state() == ShardRunner.State.FAILED)) {
+      if (runner != null && (!wanted(slot) || spent(runner))) {
         shut(slot, runner);
         runner = null;
       }
       if (runner == null && wanted(slot) && clock.millis() >= slot.retryAt) {
         open(slot);
       }
-      settleReady(slot);
-      settleStates(slot);
+      try {
+        settleReady(slot);
+        settleStates(slot);
+      } catch (RuntimeException | Error e) {
+        giveUp(slot, "cannot be searched or written of: ", e);
+      }
+    }
+  }
+
+  /** Tells whether a runner can only be closed, also if the shard is wanted (again). */
+  private static boolean spent(ShardRunner runner) {
+    return runner.state() == ShardRunner.State.FAILED || runner.cancelled();
+  }
+
+  /** Closes what is half open, whatever the reason, to try anew later. */
+  private void giveUp(Slot slot, String what, Throwable e) {
+    ShardRunner runner = slot.runner;
+    if (runner != null) {
+      shut(slot, runner);
+    }
+    boolean foreseen =
+        e instanceof DeltaException
+            || e instanceof LogException
+            || e instanceof UncheckedIOException;
+    retryLater(slot, what + (foreseen ? e.getMessage() : e));
+    if (!foreseen) {
+      LOG.log(Level.ERROR, "shard " + slot.shard, e);
     }
   }
 
@@ -189,9 +214,8 @@ public final class ShardHost implements AutoCloseable {
       }
     } catch (CancellationException e) {
       shut(slot, runner);
-    } catch (DeltaException | LogException | UncheckedIOException e) {
-      shut(slot, runner);
-      retryLater(slot, "cannot be restored: " + e.getMessage());
+    } catch (RuntimeException | Error e) { // else it would be said to be restoring for ever
+      giveUp(slot, "cannot be restored: ", e);
     }
   }
 
@@ -227,14 +251,22 @@ public final class ShardHost implements AutoCloseable {
     if (runner.state() == ShardRunner.State.FAILED) {
       retryLater(slot, "has failed: " + runner.failure());
     }
-    listener.closing(runner);
+    try {
+      listener.closing(runner);
+    } catch (RuntimeException | Error e) {
+      LOG.log(Level.ERROR, "shard " + slot.shard, e);
+    }
     try {
       if (states != null) {
         states.close();
       }
+    } catch (RuntimeException | Error e) {
+      LOG.log(Level.WARNING, "states of shard " + slot.shard + " were not closed well: " + e);
+    }
+    try {
       runner.close();
-    } catch (DeltaException | LogException e) {
-      LOG.log(Level.WARNING, "shard " + slot.shard + " was not closed well: " + e.getMessage());
+    } catch (RuntimeException | Error e) {
+      LOG.log(Level.WARNING, "shard " + slot.shard + " was not closed well: " + e);
     }
   }
 
@@ -300,6 +332,8 @@ public final class ShardHost implements AutoCloseable {
         LOG.log(Level.DEBUG, "shard {0} moves away", slot.shard);
       } catch (DeltaException | LogException | IllegalStateException e) {
         LOG.log(Level.WARNING, "shard " + slot.shard + ": " + e.getMessage());
+      } catch (RuntimeException | Error e) { // the other shards are to be looked after
+        LOG.log(Level.ERROR, "shard " + slot.shard, e);
       }
     }
     try {
@@ -321,7 +355,7 @@ public final class ShardHost implements AutoCloseable {
       }
       return;
     }
-    if (!wanted(slot) || runner.state() == ShardRunner.State.FAILED) {
+    if (!wanted(slot) || spent(runner)) {
       queue(slot);
       return;
     }

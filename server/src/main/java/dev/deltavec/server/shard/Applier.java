@@ -98,6 +98,9 @@ public final class Applier implements AutoCloseable {
       }
       dropBehind();
       return 0;
+    } catch (RuntimeException | Error e) {
+      changed.set(true); // or the next poll would go on behind it, and leave it out for good
+      throw e;
     }
   }
 
@@ -148,7 +151,7 @@ public final class Applier implements AutoCloseable {
         others.add(CompletableFuture.runAsync(() -> apply(runner, mine, position), workers));
       }
     });
-    others.forEach(CompletableFuture::join);
+    CompletableFuture.allOf(others.toArray(CompletableFuture<?>[]::new)).join();
   }
 
   private void apply(ShardRunner runner, List<DeltaLog.Entry> entries, long position) {

@@ -297,6 +297,11 @@ public final class ShardRunner implements AutoCloseable {
     cancelled = true;
   }
 
+  /** Tells whether {@link #cancel} was called: it can only be closed. */
+  public boolean cancelled() {
+    return cancelled;
+  }
+
   void requireGoing() {
     if (cancelled) {
       throw new CancellationException("shard " + shard + " is no longer wanted");
@@ -309,8 +314,8 @@ public final class ShardRunner implements AutoCloseable {
    * Applies records, which must be the next ones; none if it has failed or is closed.
    *
    * <p>A record that cannot be merged is taken apart, and frames that are no good are passed over:
-   * they are so in every copy. Anything else that fails, as memory or disk, ends it: {@link
-   * State#FAILED}.
+   * they are so in every copy. Anything else that fails, as memory or disk, or an error of the
+   * program, ends it: {@link State#FAILED}.
    *
    * @param entries in their order
    * @param position offset behind them
@@ -334,9 +339,9 @@ public final class ShardRunner implements AutoCloseable {
       }
     } catch (DeltaException e) {
       fail(e.code() + ": " + e.getMessage());
-    } catch (RuntimeException | OutOfMemoryError e) {
-      LOG.log(Level.ERROR, "shard " + shard, e);
+    } catch (Throwable e) {
       fail(e.toString()); // going on would leave these records out
+      LOG.log(Level.ERROR, "shard " + shard, e);
     } finally {
       lock.unlock();
     }
