@@ -11,6 +11,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -33,84 +34,125 @@ final class Batches implements AutoCloseable {
 
   private final KafkaLogOptions options;
   private final Offsets ends;
+  private final Room room;
   private final String id;
   private final ArrayDeque<Batch> waiting = new ArrayDeque<>();
   private final Thread thread;
   private boolean closed;
   private volatile @Nullable KafkaProducer<byte[], byte[]> producer;
 
-  Batches(KafkaLogOptions options, Offsets ends) {
+  Batches(KafkaLogOptions options, Offsets ends, Room room) {
     this.options = options;
     this.ends = ends;
+    this.room = room;
     id = options.deltasTopic() + "-" + UUID.randomUUID();
     thread = Thread.ofPlatform().name("deltavec-batches").daemon().start(this::run);
   }
 
   CompletableFuture<List<Long>> append(List<Part> parts) {
-    Batch batch = new Batch(parts, new CompletableFuture<>());
+    Batch batch = new Batch(parts, Room.of(parts), new CompletableFuture<>());
+    try {
+      room.take(batch.bytes);
+    } catch (LogException e) {
+      batch.done.completeExceptionally(e);
+      return batch.done;
+    }
     synchronized (waiting) {
-      if (closed) {
-        batch.failed(closed());
-      } else {
+      if (!closed) {
         waiting.add(batch);
         waiting.notifyAll();
+        return batch.done;
       }
     }
+    failed(batch, closed());
     return batch.done;
   }
 
   private void run() {
-    while (true) {
-      List<Batch> group = next();
-      if (group.isEmpty()) {
-        break;
-      }
-      try {
-        commit(group);
-      } catch (RuntimeException e) {
-        LogException error = Clients.error("A batch was not appended, or that is not known", e);
-        if (error.reason() == Reason.FENCED) {
-          // By the broker's own timeout, since nobody else has the id.
-          error = new LogException(Reason.UNAVAILABLE, "" + error.getMessage(), e);
+    try {
+      List<Batch> group = new ArrayList<>();
+      while (next(group)) {
+        try {
+          commit(group);
+        } catch (Throwable e) { // whatever it was, the next may go well
+          LogException error = error(e);
+          group.forEach(batch -> failed(batch, error));
         }
-        for (Batch batch : group) {
-          batch.failed(error);
-        }
+        group.clear();
       }
+    } finally {
+      synchronized (waiting) {
+        closed = true;
+      }
+      failWaiting(closed());
+      discard();
     }
-    discard();
   }
 
-  /** Returns what goes into the next transaction; nothing at the end. */
-  private List<Batch> next() {
+  private static LogException error(Throwable e) {
+    LogException error = Clients.error("A batch was not appended, or that is not known", e);
+    return error.reason() == Reason.FENCED
+        // By the broker's own timeout, since nobody else has the id.
+        ? new LogException(Reason.UNAVAILABLE, "" + error.getMessage(), e)
+        : error;
+  }
+
+  /** Waits for what goes into the next transaction; returns false at the end. */
+  private boolean next(List<Batch> group) {
     synchronized (waiting) {
-      while (waiting.isEmpty() && !closed) {
-        try {
-          waiting.wait();
-        } catch (InterruptedException e) {
-          closed = true; // nobody but close interrupts
+      while (group.isEmpty()) {
+        while (waiting.isEmpty() && !closed) {
+          try {
+            waiting.wait();
+          } catch (InterruptedException e) {
+            closed = true; // nobody but close interrupts
+          }
+        }
+        if (closed) {
+          return false;
+        }
+        long bytes = 0;
+        while (!waiting.isEmpty()
+            && group.size() < MOST_BATCHES
+            && (group.isEmpty() || bytes + waiting.getFirst().bytes <= MOST_BYTES)) {
+          Batch batch = waiting.removeFirst();
+          if (batch.done.isDone()) {
+            room.give(batch.bytes); // nobody waits for it any more
+          } else {
+            bytes += batch.bytes;
+            group.add(batch);
+          }
         }
       }
-      if (closed) {
-        waiting.forEach(batch -> batch.failed(closed()));
-        waiting.clear();
-        return List.of();
-      }
-      List<Batch> group = new ArrayList<>();
-      long bytes = 0;
-      while (!waiting.isEmpty()
-          && group.size() < MOST_BATCHES
-          && (group.isEmpty() || bytes + waiting.getFirst().bytes() <= MOST_BYTES)) {
-        Batch batch = waiting.removeFirst();
-        bytes += batch.bytes();
-        group.add(batch);
-      }
-      return group;
+      return true;
+    }
+  }
+
+  /** Fails all that has not been begun. */
+  private void failWaiting(LogException error) {
+    List<Batch> all;
+    synchronized (waiting) {
+      all = List.copyOf(waiting);
+      waiting.clear();
+    }
+    all.forEach(batch -> failed(batch, error));
+  }
+
+  private void failed(Batch batch, LogException error) {
+    if (batch.left.compareAndSet(false, true)) {
+      room.give(batch.bytes);
+      batch.done.completeExceptionally(error);
     }
   }
 
   private void commit(List<Batch> group) {
-    KafkaProducer<byte[], byte[]> open = open();
+    KafkaProducer<byte[], byte[]> open;
+    try {
+      open = open();
+    } catch (Throwable e) {
+      failWaiting(error(e)); // each would wait as long for the same
+      throw e;
+    }
     List<List<Future<RecordMetadata>>> sent = new ArrayList<>(group.size());
     try {
       open.beginTransaction();
@@ -124,7 +166,7 @@ final class Batches implements AutoCloseable {
         sent.add(parts);
       }
       open.commitTransaction();
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       discard();
       throw e;
     }
@@ -136,7 +178,11 @@ final class Batches implements AutoCloseable {
         ends.atLeast(parts.get(j).shard(), offset + 1);
         offsets.add(offset);
       }
-      group.get(i).done.complete(offsets);
+      Batch batch = group.get(i);
+      if (batch.left.compareAndSet(false, true)) {
+        room.give(batch.bytes);
+      }
+      batch.done.complete(offsets);
     }
   }
 
@@ -155,7 +201,7 @@ final class Batches implements AutoCloseable {
       producer = open;
       try {
         open.initTransactions();
-      } catch (RuntimeException e) {
+      } catch (Throwable e) {
         discard();
         throw e;
       }
@@ -201,17 +247,15 @@ final class Batches implements AutoCloseable {
     return new LogException(Reason.CLOSED, "The log is closed");
   }
 
-  private record Batch(List<Part> parts, CompletableFuture<List<Long>> done) {
-    long bytes() {
-      long sum = 0;
-      for (Part part : parts) {
-        sum += part.frames().length;
-      }
-      return sum;
-    }
-
-    void failed(LogException error) {
-      done.completeExceptionally(error);
+  /**
+   * What is to be appended.
+   *
+   * @param left whether it has given its room back
+   */
+  private record Batch(
+      List<Part> parts, long bytes, AtomicBoolean left, CompletableFuture<List<Long>> done) {
+    Batch(List<Part> parts, long bytes, CompletableFuture<List<Long>> done) {
+      this(parts, bytes, new AtomicBoolean(), done);
     }
   }
 }

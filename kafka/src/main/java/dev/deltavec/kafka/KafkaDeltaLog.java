@@ -38,8 +38,9 @@ import org.jspecify.annotations.Nullable;
  * the topics and a hyphen, idempotent writes, and to read the groups it joins.
  *
  * <p>An append that fails may have happened all the same. While brokers are away appends wait, and
- * {@link #append} itself may, up to {@link KafkaLogOptions#timeout}; readers return nothing and go
- * on when brokers are back.
+ * {@link #append} itself may, up to {@link KafkaLogOptions#timeout}, and no more of them than
+ * {@link KafkaLogOptions#maxWaitingBytes}; readers return nothing and go on when brokers are back.
+ * A batch of several shards whose result is cancelled before its turn is not written.
  */
 public final class KafkaDeltaLog implements DeltaLog {
   private static final Duration END_AGE = Duration.ofMillis(20);
@@ -62,8 +63,9 @@ public final class KafkaDeltaLog implements DeltaLog {
     epoch = new Topics(options, admin).ensure();
     begins = new Offsets(options, admin, OffsetSpec.earliest(), BEGIN_AGE);
     ends = new Offsets(options, admin, OffsetSpec.latest(), END_AGE);
-    singles = new Singles(options, ends);
-    batches = new Batches(options, ends);
+    Room room = new Room(options.maxWaitingBytes());
+    singles = new Singles(options, ends, room);
+    batches = new Batches(options, ends, room);
   }
 
   /**

@@ -18,6 +18,8 @@ import java.util.TreeSet;
  * @param retention how long records of deltas are kept; negative: forever. Only for topics that are
  *     made
  * @param maxRecordBytes the largest batch of one shard
+ * @param maxWaitingBytes what batches that are not durable yet may hold together, at least 1 KiB;
+ *     over it appends fail at once as {@code UNAVAILABLE}
  * @param timeout within which the log has to answer and to acknowledge
  * @param sessionTimeout after which a silent member is taken out of its group
  * @param properties of all Kafka clients beside those that deltavec sets: security above all, or
@@ -30,6 +32,7 @@ public record KafkaLogOptions(
     int replication,
     Duration retention,
     int maxRecordBytes,
+    long maxWaitingBytes,
     Duration timeout,
     Duration sessionTimeout,
     Map<String, String> properties) {
@@ -50,6 +53,8 @@ public record KafkaLogOptions(
         maxRecordBytes >= 1024 && maxRecordBytes <= 1 << 30,
         "maxRecordBytes must be 1 KiB to 1 GiB; got " + maxRecordBytes);
     check(
+        maxWaitingBytes >= 1024, "maxWaitingBytes must be at least 1 KiB; got " + maxWaitingBytes);
+    check(
         timeout.toMillis() >= 100 && timeout.toMillis() <= 3_600_000,
         "timeout must be 100 ms to 1 h; got " + timeout);
     check(
@@ -57,7 +62,10 @@ public record KafkaLogOptions(
         "sessionTimeout must be 0.5 s to 1 h; got " + sessionTimeout);
   }
 
-  /** Returns a builder with what is usual: 64 shards, 1 copy, kept forever, 20 MiB, 30 s, 10 s. */
+  /**
+   * Returns a builder with what is usual: 64 shards, 1 copy, kept forever, 20 and 64 MiB, 30 s, 10
+   * s.
+   */
   public static Builder builder(String bootstrap) {
     return new Builder(bootstrap);
   }
@@ -87,6 +95,8 @@ public record KafkaLogOptions(
         + retention
         + ", maxRecordBytes="
         + maxRecordBytes
+        + ", maxWaitingBytes="
+        + maxWaitingBytes
         + ", timeout="
         + timeout
         + ", sessionTimeout="
@@ -110,6 +120,7 @@ public record KafkaLogOptions(
     private int replication = 1;
     private Duration retention = Duration.ofMillis(-1);
     private int maxRecordBytes = 20 << 20;
+    private long maxWaitingBytes = 64 << 20;
     private Duration timeout = Duration.ofSeconds(30);
     private Duration sessionTimeout = Duration.ofSeconds(10);
     private final Map<String, String> properties = new HashMap<>();
@@ -145,6 +156,12 @@ public record KafkaLogOptions(
     /** Sets the largest batch of one shard in bytes; 20 MiB unless set. */
     public Builder maxRecordBytes(int value) {
       maxRecordBytes = value;
+      return this;
+    }
+
+    /** Sets what batches that are not durable yet may hold in bytes; 64 MiB unless set. */
+    public Builder maxWaitingBytes(long value) {
+      maxWaitingBytes = value;
       return this;
     }
 
@@ -185,6 +202,7 @@ public record KafkaLogOptions(
           replication,
           retention,
           maxRecordBytes,
+          maxWaitingBytes,
           timeout,
           sessionTimeout,
           properties);

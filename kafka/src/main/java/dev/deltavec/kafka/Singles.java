@@ -14,22 +14,32 @@ import org.jspecify.annotations.Nullable;
 final class Singles implements AutoCloseable {
   private final KafkaLogOptions options;
   private final Offsets ends;
+  private final Room room;
   private @Nullable KafkaProducer<byte[], byte[]> producer;
   private boolean closed;
 
-  Singles(KafkaLogOptions options, Offsets ends) {
+  Singles(KafkaLogOptions options, Offsets ends, Room room) {
     this.options = options;
     this.ends = ends;
+    this.room = room;
   }
 
   CompletableFuture<List<Long>> append(Part part) {
     CompletableFuture<List<Long>> done = new CompletableFuture<>();
+    long bytes = Room.of(List.of(part));
+    try {
+      room.take(bytes);
+    } catch (LogException e) {
+      done.completeExceptionally(e);
+      return done;
+    }
     KafkaProducer<byte[], byte[]> open = null;
     try {
       open = open();
       open.send(
           new ProducerRecord<>(options.deltasTopic(), part.shard(), null, part.frames()),
           (sent, error) -> {
+            room.give(bytes);
             if (error == null) {
               ends.atLeast(part.shard(), sent.offset() + 1);
               done.complete(List.of(sent.offset()));
@@ -37,7 +47,8 @@ final class Singles implements AutoCloseable {
               done.completeExceptionally(failed(error));
             }
           });
-    } catch (RuntimeException e) {
+    } catch (Throwable e) { // then the producer does not call back
+      room.give(bytes);
       if (open != null) {
         discard(open);
       }
@@ -46,7 +57,7 @@ final class Singles implements AutoCloseable {
     return done;
   }
 
-  private LogException failed(Exception error) {
+  private LogException failed(Throwable error) {
     synchronized (this) {
       if (closed) {
         return new LogException(Reason.CLOSED, "The log is closed", error);
