@@ -596,7 +596,6 @@ public final class Gateway implements AutoCloseable {
       response.header("X-Accel-Buffering", "no");
       response.header(HeaderValues.CONNECTION_CLOSE);
       try {
-        sink.ping(); // headers and a first sign of life
         follower.run();
       } finally {
         sink.over();
