@@ -5,7 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.deltavec.log.DeltaLog;
 import dev.deltavec.log.MemoryDeltaLog;
 import dev.deltavec.log.Shards;
+import dev.deltavec.server.tail.Cursor;
+import dev.deltavec.server.tail.Filter;
+import dev.deltavec.server.tail.FollowException;
+import dev.deltavec.server.tail.Message;
+import dev.deltavec.server.tail.Sink;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -343,6 +349,48 @@ class FollowTest {
       assertThat(tail.store().read(0, 0, 100).entries()).hasSize(1);
     }
     log.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void followerThatIsGoneAtTheFirstPingIsForgotten(boolean checked) {
+    Fixture.await(fixture.gateway.tail()::ready);
+    Sink gone =
+        new Sink() {
+          @Override
+          public boolean socket() {
+            return true;
+          }
+
+          @Override
+          public void write(List<Message> messages) {
+            throw new AssertionError("it is gone");
+          }
+
+          @Override
+          public void ping() throws IOException {
+            if (checked) {
+              throw new IOException("gone");
+            }
+            throw new UncheckedIOException(new IOException("gone"));
+          }
+
+          @Override
+          public void end(FollowException why) {
+            throw new AssertionError("it is gone");
+          }
+
+          @Override
+          public boolean connected() {
+            return true;
+          }
+
+          @Override
+          public void kill() {}
+        };
+    Cursor cursor = Cursor.parse(fixture.zero(), Fixture.SHARDS);
+    fixture.gateway.tail().follow(cursor, Filter.ALL, null, gone).run();
+    assertThat(fixture.gateway.tail().followers()).isZero();
   }
 
   /** As a client's reader of the handshake may mix up what comes right behind it. */
