@@ -143,6 +143,14 @@ final class FollowSocket implements WsListener {
   }
 
   @Override
+  public void onPong(WsSession session, BufferData buffer) {
+    SocketSink to = sink;
+    if (to != null) {
+      to.ponged();
+    }
+  }
+
+  @Override
   public void onClose(WsSession session, int status, String reason) {
     SocketSink to = sink;
     Follower one = follower;
@@ -161,6 +169,10 @@ final class FollowSocket implements WsListener {
   @Override
   public void onError(WsSession session, Throwable error) {
     Follower one = follower;
+    SocketSink to = sink;
+    if (to != null) {
+      to.ponged();
+    }
     if (one != null) {
       one.gone();
     }

@@ -591,13 +591,12 @@ public final class Gateway implements AutoCloseable {
       LazyOutput out = new LazyOutput(response);
       EventSink sink = new EventSink(out);
       Follower follower = tail.follow(cursor, filter, expiry(call.subject()), sink);
-      response.header(HeaderNames.CONTENT_TYPE, "text/event-stream");
-      response.header(HeaderNames.CACHE_CONTROL, "no-store");
-      response.header("X-Accel-Buffering", "no");
-      response.header(HeaderValues.CONNECTION_CLOSE);
       try {
-        sink.ping(); // headers and a first sign of life
-        follower.run();
+        response.header(HeaderNames.CONTENT_TYPE, "text/event-stream");
+        response.header(HeaderNames.CACHE_CONTROL, "no-store");
+        response.header("X-Accel-Buffering", "no");
+        response.header(HeaderValues.CONNECTION_CLOSE);
+        follower.run(); // whatever fails from here on, it is forgotten at its end
       } finally {
         sink.over();
         follower.gone();

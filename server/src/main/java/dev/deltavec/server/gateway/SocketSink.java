@@ -18,11 +18,13 @@ import java.util.concurrent.TimeUnit;
 final class SocketSink implements Sink {
   private static final long LOOK_MILLIS = 10;
   private static final int CLOSE_LOOKS = 200;
+  private static final long PONG_MILLIS = 2_000;
 
   private final WsSession session;
   private final ConnectionContext context;
   private final Thread connection = Thread.currentThread();
   private final CountDownLatch peerClosed = new CountDownLatch(1);
+  private final CountDownLatch ponged = new CountDownLatch(1);
 
   /** The sink of a session, made by the thread of its connection. */
   SocketSink(WsSession session) {
@@ -64,6 +66,25 @@ final class SocketSink implements Sink {
     }
   }
 
+  /**
+   * Waits until a first ping is answered, or some time has passed. A client may still be about to
+   * pass the connection from its reader of the handshake to that of frames: the JDK's {@code
+   * java.net.http} mixes up what follows the handshake where that is more than 16 KiB. Who has
+   * answered reads frames.
+   */
+  @Override
+  public void awaitReader() throws InterruptedException {
+    boolean waiting = true;
+    for (long n = 0; waiting && n < PONG_MILLIS / LOOK_MILLIS && connected(); n++) {
+      waiting = !ponged.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+    }
+  }
+
+  /** Notes that a ping was answered, or never will be. */
+  void ponged() {
+    ponged.countDown();
+  }
+
   /** Says why, and closes. */
   static void close(WsSession session, ApiException why) {
     session.send(new String(Json.write(why.body()), StandardCharsets.UTF_8), true);
@@ -73,6 +94,7 @@ final class SocketSink implements Sink {
   /** Notes that the other side has closed: nothing may be sent any more. */
   void peerClosed() {
     peerClosed.countDown();
+    ponged.countDown();
   }
 
   @Override

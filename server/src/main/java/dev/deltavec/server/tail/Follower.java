@@ -101,6 +101,8 @@ public final class Follower {
 
   private @Nullable FollowException serve() throws IOException {
     try {
+      sending(sink::ping); // with the headers of server-sent events
+      sink.awaitReader();
       tail.catchUp(this);
       for (Batch batch = take(); batch != null; batch = take()) {
         if (!batch.messages.isEmpty()) {

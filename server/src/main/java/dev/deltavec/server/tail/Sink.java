@@ -23,6 +23,14 @@ public interface Sink {
   void ping() throws IOException;
 
   /**
+   * Waits until the other side is known to read messages, after a first sign of life, or some time
+   * has passed.
+   *
+   * @throws InterruptedException if the thread was
+   */
+  default void awaitReader() throws InterruptedException {}
+
+  /**
    * Tells the follower why it ends, and ends it.
    *
    * @throws IOException if the connection is gone

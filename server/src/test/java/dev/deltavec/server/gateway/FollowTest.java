@@ -5,6 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.deltavec.log.DeltaLog;
 import dev.deltavec.log.MemoryDeltaLog;
 import dev.deltavec.log.Shards;
+import dev.deltavec.server.tail.Cursor;
+import dev.deltavec.server.tail.Filter;
+import dev.deltavec.server.tail.FollowException;
+import dev.deltavec.server.tail.Message;
+import dev.deltavec.server.tail.Sink;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -13,11 +20,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Followers, without tokens. */
@@ -342,9 +351,72 @@ class FollowTest {
     log.close();
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void followerThatIsGoneAtTheFirstPingIsForgotten(boolean checked) {
+    Fixture.await(fixture.gateway.tail()::ready);
+    Sink gone =
+        new Sink() {
+          @Override
+          public boolean socket() {
+            return true;
+          }
+
+          @Override
+          public void write(List<Message> messages) {
+            throw new AssertionError("it is gone");
+          }
+
+          @Override
+          public void ping() throws IOException {
+            if (checked) {
+              throw new IOException("gone");
+            }
+            throw new UncheckedIOException(new IOException("gone"));
+          }
+
+          @Override
+          public void end(FollowException why) {
+            throw new AssertionError("it is gone");
+          }
+
+          @Override
+          public boolean connected() {
+            return true;
+          }
+
+          @Override
+          public void kill() {}
+        };
+    Cursor cursor = Cursor.parse(fixture.zero(), Fixture.SHARDS);
+    fixture.gateway.tail().follow(cursor, Filter.ALL, null, gone).run();
+    assertThat(fixture.gateway.tail().followers()).isZero();
+  }
+
+  /** As a client's reader of the handshake may mix up what comes right behind it. */
+  @Test
+  void nothingFollowsTheHandshakeUntilAPingIsAnswered() throws IOException {
+    fixture.append("a");
+    try (RawSocket socket = new RawSocket(fixture, "since=" + fixture.zero(), 0, false)) {
+      RawSocket.Frame ping = socket.receive();
+      assertThat(ping.opcode()).isEqualTo(9);
+      assertThat(socket.silent(200)).isTrue();
+      socket.send(10, ping.payload());
+      assertThat(socket.receive().opcode()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void whoAnswersNoPingIsSentDataAfterAWhile() throws IOException {
+    fixture.append("a");
+    try (RawSocket socket = new RawSocket(fixture, "since=" + fixture.zero(), 0, false)) {
+      assertThat(socket.receive(2).payload()).isNotEmpty();
+    }
+  }
+
   /** Followers that come at random moments of a storm get every delta, in each shard's order. */
   @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3, 4, 5, 6})
+  @MethodSource("seeds")
   void nothingIsLostInAStorm(long seed) throws InterruptedException {
     Random random = new Random(seed);
     GatewayConfig.Follow f = GatewayConfig.Follow.DEFAULTS;
@@ -426,6 +498,10 @@ class FollowTest {
       }
     }
     return ids;
+  }
+
+  static LongStream seeds() {
+    return LongStream.rangeClosed(1, Long.getLong("seeds", 6));
   }
 
   private static void sleep(int millis) {

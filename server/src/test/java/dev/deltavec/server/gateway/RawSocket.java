@@ -7,6 +7,7 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 
 /** A WebSocket by hand, which does only what a test says. */
@@ -23,7 +24,12 @@ final class RawSocket implements AutoCloseable {
     }
   }
 
+  /** Connects, and answers the first ping. */
   RawSocket(Fixture fixture, String query, int receiveBuffer) throws IOException {
+    this(fixture, query, receiveBuffer, true);
+  }
+
+  RawSocket(Fixture fixture, String query, int receiveBuffer, boolean answers) throws IOException {
     if (receiveBuffer > 0) {
       socket.setReceiveBufferSize(receiveBuffer);
     }
@@ -44,6 +50,9 @@ final class RawSocket implements AutoCloseable {
     status = line();
     while (!line().isEmpty()) {
       // headers
+    }
+    if (answers) {
+      send(10, receive(9).payload);
     }
   }
 
@@ -91,6 +100,19 @@ final class RawSocket implements AutoCloseable {
       frame = receive();
     }
     return frame;
+  }
+
+  /** Tells whether nothing comes for some time. */
+  boolean silent(int millis) throws IOException {
+    socket.setSoTimeout(millis);
+    try {
+      in.readUnsignedByte();
+      return false;
+    } catch (SocketTimeoutException e) {
+      return true;
+    } finally {
+      socket.setSoTimeout(15_000);
+    }
   }
 
   /** Tells whether the other side has closed the connection. */
