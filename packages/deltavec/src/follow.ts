@@ -457,7 +457,7 @@ class Follower implements Following {
       } else if (error.status === 401 && this.#gateway.canRenew) {
         this.#gateway.forgetToken();
         this.#trouble(error.toError());
-      } else if (error.status !== 404 && error.status !== 409) {
+      } else if (error.isGateway && error.status !== 404 && error.status !== 409) {
         throw error.toError();
       } else {
         this.#trouble(error.toError());

@@ -529,6 +529,54 @@ test("a database in files keeps where it is, and what was not sent", async () =>
   }
 });
 
+for (const [what, status, body] of [
+  ["that the token must not write", 403, '{"code":"FORBIDDEN","message":"no scope"}'],
+  ["something by a proxy", 403, "<html>"],
+  ["that it is wrong by a proxy", 400, "<html>"],
+  ["yes by a proxy", 200, "<html>"],
+  ["yes without saying to what", 200, "{}"],
+] as const) {
+  test(`edits are kept where a post is answered ${what}`, async () => {
+    await using gateway = await Gateway.start();
+    let answers = 3;
+    gateway.instead = ({ method }, response) => {
+      if (method !== "POST" || answers-- <= 0) {
+        return false;
+      }
+      response.writeHead(status).end(body);
+      return true;
+    };
+    const db = new DeltaVectorDB({ dimensions: 3 });
+    const errors: DeltaError[] = [];
+    await using following = await db.follow(gateway.url, {
+      ...fast,
+      onError: (error) => errors.push(error),
+    });
+    db.applyDeltas([create("a", 1), create("b", 1)]);
+    await following.flush();
+    assert.equal(gateway.all.size, 2);
+    assert.equal(errors.length, status === 200 ? 0 : 3);
+    assert.deepEqual(following.conflicts, []);
+    db.close();
+  });
+}
+
+test("a follower goes on where something else than the gateway has refused it", async () => {
+  await using gateway = await Gateway.start();
+  let answers = 3;
+  gateway.instead = (_, response) => {
+    if (answers-- <= 0) {
+      return false;
+    }
+    response.writeHead(403).end("<html>");
+    return true;
+  };
+  const db = new DeltaVectorDB({ dimensions: 3 });
+  await using following = await db.follow(gateway.url, { ...fast, onError: () => {} });
+  await following.ready;
+  db.close();
+});
+
 for (const compacted of [false, true]) {
   const how = compacted ? ", its log compacted" : "";
   test(`a database that is older than the retention loses nothing by its first server${how}`, async () => {
