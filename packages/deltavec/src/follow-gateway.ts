@@ -13,12 +13,15 @@ export class Refused extends Error {
   readonly code: string;
   /** Number of the delta in what was posted, from 0. */
   readonly index: number | undefined;
+  /** Whether the gateway itself says so, and not something between it and us. */
+  readonly isGateway: boolean;
 
-  constructor(status: number, code: string, message: string, index?: number) {
+  constructor(status: number, code: string, message: string, index?: number, isGateway = true) {
     super(message);
     this.status = status;
     this.code = code;
     this.index = index;
+    this.isGateway = isGateway;
   }
 
   /** Whether it has nothing from where the follower is on. */
@@ -150,7 +153,15 @@ export class Gateway {
       headers: { "Content-Type": "application/vnd.deltavec.frames" },
       body: frames,
     });
-    await textOf(response);
+    let accepted: unknown;
+    try {
+      ({ accepted } = JSON.parse(await textOf(response)));
+    } catch {
+      // Something between the server and us has answered.
+    }
+    if (response.status !== 200 || !Number.isSafeInteger(accepted)) {
+      throw new Lost("the answer to what was posted is none of a gateway's");
+    }
   }
 
   /** Makes a request; gives a response that is no error. A token that is not taken is renewed once. */
@@ -260,6 +271,7 @@ export function refusal(status: number, text: string): Refused {
     typeof code === "string" ? code.slice(0, 64) : `status ${status}`,
     typeof message === "string" ? message.slice(0, 1000) : "it does not say why",
     Number.isSafeInteger(index) && (index as number) >= 0 ? (index as number) : undefined,
+    typeof code === "string",
   );
 }
 

@@ -17,6 +17,8 @@ const MOST_DELTAS = 1000;
 const MOST_BYTES = 1_048_576;
 /** So many are tried after one was refused. */
 const FEW = 8;
+/** Answers that are about what was sent, and not about who sent it. */
+const OF_CONTENT: readonly number[] = [400, 413, 415];
 const NO_BYTES = new Uint8Array();
 
 /** What an outbox works with. */
@@ -212,13 +214,17 @@ export class Outbox {
     bytes: Uint8Array<ArrayBuffer>,
   ): Promise<void> {
     const host = this.#host;
-    const { status, code, index } = refusal;
-    if (status === 401 || status === 404 || status === 405) {
+    const { status, code, index, isGateway } = refusal;
+    const count = countFrames(bytes);
+    // What is not said of certain deltas, or by something else than a gateway, is no reason to give any up.
+    const isOfDeltas =
+      isGateway && (index !== undefined || code === "TOO_OLD" || OF_CONTENT.includes(status));
+    const isTooMuch = status === 413 && count > 1;
+    if (status === 401 || status === 404 || status === 405 || !(isOfDeltas || isTooMuch)) {
       host.trouble(refusal.toError());
       await host.pause(refusal);
       return;
     }
-    const count = countFrames(bytes);
     if (count > 1) {
       // Numbers are places only where none is missing.
       const known = index !== undefined && index < count && count === to - from;

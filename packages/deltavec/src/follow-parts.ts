@@ -24,6 +24,9 @@ export interface Followed {
   onDelta(callback: (delta: DeltaEvent) => void, options: { origin: "local" }): Later<() => void>;
   getDeltaChain(id: string): Later<{ readonly deltas: readonly ChainDelta[] }>;
   applyDelta(delta: VectorDelta): Later<string>;
+  getVector(id: string): Later<Float32Array | null>;
+  getMetadata(id: string): Later<VectorDelta["metadata"] | null>;
+  ids(): Iterable<string> | AsyncIterable<string>;
   export(): Later<Uint8Array<ArrayBuffer>>;
   import(data: Uint8Array): Later<ImportResult>;
   /** Of a database in a worker, or one that tabs share. */

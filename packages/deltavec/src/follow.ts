@@ -202,6 +202,8 @@ class Follower implements Following {
   #meanwhile: DeltaEvent[] | undefined;
   /** Whether it is not known which own deltas the server has. */
   #unsure = false;
+  /** Whether vectors may be here that the server never got, and that no delta tells of any more. */
+  #partial = false;
   #replica: string;
   #leaders: number | undefined;
   #received = 0;
@@ -455,7 +457,7 @@ class Follower implements Following {
       } else if (error.status === 401 && this.#gateway.canRenew) {
         this.#gateway.forgetToken();
         this.#trouble(error.toError());
-      } else if (error.status !== 404 && error.status !== 409) {
+      } else if (error.isGateway && error.status !== 404 && error.status !== 409) {
         throw error.toError();
       } else {
         this.#trouble(error.toError());
@@ -498,6 +500,7 @@ class Follower implements Following {
       this.#unsure = state === undefined && this.#lasts && last > 0;
       own.set(this.#replica, { acknowledged: 0, attempted: this.#unsure ? last : 0 });
     }
+    this.#partial = this.#unsure;
     await this.#outbox.count();
   }
 
@@ -724,6 +727,9 @@ class Follower implements Following {
         if (!(await carrier.carry(own)) && data !== undefined) {
           break;
         }
+        if (this.#partial && data === undefined) {
+          await carrier.carryUnheard();
+        }
         data = await fresh.export();
       }
       signal.throwIfAborted();
@@ -737,6 +743,7 @@ class Follower implements Following {
       this.#place = place;
       this.#noteReplica();
       this.#renewal = undefined;
+      this.#partial = false;
       const late = this.#meanwhile;
       this.#meanwhile = undefined;
       for (const event of late) {
@@ -845,6 +852,7 @@ class Follower implements Following {
   }
 
   #refused(error: DeltaError, conflict: FollowConflict): void {
+    this.#partial ||= conflict.reason === "HISTORY_COMPACTED";
     this.conflicts.push(Object.freeze(conflict));
     this.conflicts.splice(0, this.conflicts.length - MOST_CONFLICTS);
     this.#changed();
@@ -984,6 +992,8 @@ class Carrier {
   readonly #done = new Map<string, number>();
   /** Vectors of which deltas were made again: so are those that follow, which would else come before them. */
   readonly #anew = new Set<string>();
+  /** Vectors that were carried as they are, and the last delta of each that is in it. */
+  readonly #whole = new Map<string, string>();
 
   constructor(from: Followed, to: Followed, tooOld: number, all: boolean) {
     this.#from = from;
@@ -1008,10 +1018,20 @@ class Carrier {
     return any;
   }
 
+  /** Carries all vectors that the server has never heard of, as they are. */
+  async carryUnheard(): Promise<void> {
+    for await (const id of this.#from.ids()) {
+      await this.#carryWhole(id, "");
+    }
+  }
+
   /** Makes a delta again that was made after the others were carried. */
   async makeAgain(event: DeltaEvent, db: Followed): Promise<void> {
     const { replica, sequence } = identityOfId(event.deltaId);
     const carried = this.#done.get(replica);
+    if (this.#holds(event)) {
+      return;
+    }
     if (carried !== undefined && sequence > carried) {
       await this.#make(event, db, NO_FRAMES);
     }
@@ -1038,6 +1058,9 @@ class Carrier {
     const delta = readSingle(bytes);
     const isNew = delta.sequence > known.attempted;
     const isOld = delta.time <= this.#tooOld || (isNew && this.#all);
+    if (this.#holds(delta)) {
+      return to;
+    }
     if (isOld || this.#anew.size > 0) {
       if (isNew && (isOld || this.#anew.has(delta.vectorId))) {
         const { deltas } = await this.#from.getDeltaChain(delta.vectorId);
@@ -1050,6 +1073,9 @@ class Carrier {
         return to;
       }
       if (isOld) {
+        if (await this.#carryWhole(delta.vectorId, delta.deltaId)) {
+          return to;
+        }
         const what = "a delta that may have reached the server is too old to be sent again";
         const { vectorId, deltaId } = delta;
         this.onconflict(new DeltaError("REFUSED", what), {
@@ -1067,6 +1093,47 @@ class Carrier {
     const many = await readUnsent(this.#from, replica, from, Math.min(from + 1000, last));
     await this.#to.merge(many.bytes as Uint8Array);
     return many.to;
+  }
+
+  /** Whether a delta is in a vector that was carried as it is. */
+  #holds({ vectorId, deltaId }: { vectorId: string; deltaId: string }): boolean {
+    return deltaId <= (this.#whole.get(vectorId) ?? "");
+  }
+
+  /**
+   * Carries a vector as it is, if the server has never heard of it: what was taken by the server is not made twice, and what it does not
+   * have is not lost. Tells whether the server has never heard of it.
+   *
+   * @param seen - a delta of the vector's
+   */
+  async #carryWhole(id: string, seen: string): Promise<boolean> {
+    const isThere = (await this.#to.getVector(id)) !== null;
+    const { deltas } = await this.#to.getDeltaChain(id);
+    // A change without a beginning was carried from here, and is of a vector that the server does not have.
+    if (isThere || deltas.some(({ operation: { type } }) => /^(create|delete)$/.test(type))) {
+      return false;
+    }
+    const lastOf = async (): Promise<string> =>
+      (await this.#from.getDeltaChain(id)).deltas.at(-1)?.deltaId ?? "";
+    for (let last = await lastOf(); ; ) {
+      const vector = await this.#from.getVector(id);
+      const metadata = await this.#from.getMetadata(id);
+      const now = await lastOf();
+      if (now === last) {
+        if (vector !== null) {
+          await this.#to.applyDelta({
+            vectorId: id,
+            operation: { type: "create", vector },
+            ...(metadata && { metadata }),
+          });
+          this.#anew.add(id);
+          this.madeAnew++;
+        }
+        this.#whole.set(id, last > seen ? last : seen);
+        return true;
+      }
+      last = now; // it was changed meanwhile
+    }
   }
 
   async #make(

@@ -190,9 +190,12 @@ for (const { name, open } of doors) {
     const db = await open();
     await using first = await db.follow(gateway.url, fast);
     await first.ready;
-    gateway.cut = (path) => (path === "/deltas" ? "request" : undefined);
     await db.applyDelta(create("a", 1));
-    await until(() => gateway.requests.filter((each) => each === "POST /deltas").length > 1);
+    await first.flush();
+    gateway.cut = (path) => (path === "/deltas" ? "request" : undefined);
+    const posts = gateway.requests.length;
+    await db.applyDelta(offset("a", 1));
+    await until(() => gateway.requests.slice(posts).length > 1);
     await first.close();
     gateway.compact();
     gateway.cut = () => undefined;
@@ -207,7 +210,30 @@ for (const { name, open } of doors) {
       conflicts.map(({ reason, vectorId }) => [reason, vectorId]),
       [["TOO_OLD", "a"]],
     );
-    assert.equal(gateway.all.size, 0);
+    assert.deepEqual([...gateway.all.getVector("a")!], [1, 1, 2]);
+    await untilSame(gateway, db);
+    await db.close();
+  });
+
+  on("a vector that the server never heard of goes along, may it be too old", async () => {
+    await using gateway = await Gateway.start();
+    const db = await open();
+    await using first = await db.follow(gateway.url, fast);
+    await first.ready;
+    gateway.cut = (path) => (path === "/deltas" ? "request" : undefined);
+    await db.applyDelta({ ...create("a", 1), metadata: { k: 1 } });
+    await db.applyDelta(offset("a", 1));
+    await until(() => gateway.requests.filter((each) => each === "POST /deltas").length > 1);
+    await first.close();
+    gateway.compact();
+    gateway.cut = () => undefined;
+    await using following = await db.follow(gateway.url, fast);
+    await following.ready;
+    await following.flush();
+    assert.deepEqual([...gateway.all.getVector("a")!], [2, 2, 3]);
+    assert.deepEqual(gateway.all.getMetadata("a"), { k: 1 });
+    assert.deepEqual(following.conflicts, []);
+    await untilSame(gateway, db);
     await db.close();
   });
 
@@ -502,6 +528,91 @@ test("a database in files keeps where it is, and what was not sent", async () =>
     await rm(folder, { recursive: true });
   }
 });
+
+for (const [what, status, body] of [
+  ["that the token must not write", 403, '{"code":"FORBIDDEN","message":"no scope"}'],
+  ["something by a proxy", 403, "<html>"],
+  ["that it is wrong by a proxy", 400, "<html>"],
+  ["yes by a proxy", 200, "<html>"],
+  ["yes without saying to what", 200, "{}"],
+] as const) {
+  test(`edits are kept where a post is answered ${what}`, async () => {
+    await using gateway = await Gateway.start();
+    let answers = 3;
+    gateway.instead = ({ method }, response) => {
+      if (method !== "POST" || answers-- <= 0) {
+        return false;
+      }
+      response.writeHead(status).end(body);
+      return true;
+    };
+    const db = new DeltaVectorDB({ dimensions: 3 });
+    const errors: DeltaError[] = [];
+    await using following = await db.follow(gateway.url, {
+      ...fast,
+      onError: (error) => errors.push(error),
+    });
+    db.applyDeltas([create("a", 1), create("b", 1)]);
+    await following.flush();
+    assert.equal(gateway.all.size, 2);
+    assert.equal(errors.length, status === 200 ? 0 : 3);
+    assert.deepEqual(following.conflicts, []);
+    db.close();
+  });
+}
+
+test("a follower goes on where something else than the gateway has refused it", async () => {
+  await using gateway = await Gateway.start();
+  let answers = 3;
+  gateway.instead = (_, response) => {
+    if (answers-- <= 0) {
+      return false;
+    }
+    response.writeHead(403).end("<html>");
+    return true;
+  };
+  const db = new DeltaVectorDB({ dimensions: 3 });
+  await using following = await db.follow(gateway.url, { ...fast, onError: () => {} });
+  await following.ready;
+  db.close();
+});
+
+for (const compacted of [false, true]) {
+  const how = compacted ? ", its log compacted" : "";
+  test(`a database that is older than the retention loses nothing by its first server${how}`, async () => {
+    await using gateway = await Gateway.start();
+    gateway.horizon = Date.now() - 30 * 86_400_000;
+    const folder = await mkdtemp(join(tmpdir(), "deltavec-follow-"));
+    try {
+      const db = await DeltaVectorDB.open(`file:${folder}`, { dimensions: 3 });
+      const timestamp = new Date(Date.now() - 40 * 86_400_000);
+      const ids = Array.from({ length: 20 }, (_, i) => `v${i}`);
+      for (const [i, vectorId] of ids.entries()) {
+        await db.applyDelta({ ...create(vectorId, i), timestamp, metadata: { i } });
+        await db.applyDelta({ ...offset(vectorId, 1), timestamp });
+      }
+      if (compacted) {
+        await db.compact({ before: new Date(timestamp.getTime() + 1) });
+      }
+      await db.applyDeltas([offset("v3", 1), create("new", 1)]);
+      const digest = await db.stateDigest();
+      await using following = await db.follow(gateway.url, { ...fast, onError: () => {} });
+      await following.ready;
+      if (compacted) {
+        await following.flush();
+        gateway.renew("e2");
+      }
+      await until(() => gateway.all.size === 21);
+      await following.flush();
+      assert.equal(await db.stateDigest(), digest);
+      assert.equal(gateway.all.stateDigest(), digest);
+      await following.close();
+      await db.close();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+}
 
 test("a follower ends with its database", async () => {
   await using gateway = await Gateway.start();
