@@ -19,6 +19,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -186,6 +187,16 @@ final class Receiver implements Runnable, AutoCloseable {
       throw new ClientException(
           "INVALID_ARGUMENT",
           "the service has a grid of " + info.grid() + ", the database one of " + grid,
+          null);
+    }
+    String metric = db.options().metric().name();
+    if (!info.metric().equalsIgnoreCase(metric)) {
+      throw new ClientException(
+          "INVALID_ARGUMENT",
+          "the service has the metric "
+              + info.metric()
+              + ", the database "
+              + metric.toLowerCase(Locale.ROOT),
           null);
     }
   }

@@ -482,6 +482,16 @@ class FollowerTest {
   }
 
   @Test
+  void failsForADatabaseOfAnotherMetric() {
+    try (DeltaVectorDB db =
+            DeltaVectorDB.builder().dimensions(4).metric(dev.deltavec.core.Metric.DOT).build();
+        Following following = Follower.follow(db, gateway.uri(), OPTIONS)) {
+      assertThatThrownBy(() -> following.ready().join())
+          .hasMessageContaining("the service has the metric cosine, the database dot");
+    }
+  }
+
+  @Test
   void refusesADatabaseWithoutHistory() {
     try (DeltaVectorDB db = DeltaVectorDB.builder().dimensions(4).history(false).build()) {
       assertThatThrownBy(() -> Follower.follow(db, gateway.uri(), OPTIONS))
