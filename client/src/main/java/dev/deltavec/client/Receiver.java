@@ -38,9 +38,6 @@ final class Receiver implements Runnable, AutoCloseable {
 
   private static final int PIECE = 1 << 20;
 
-  /** A chunk that ends with such an offset is whole. */
-  private static final int CHUNK = 1_000;
-
   /** Whoever was away for longer reads chunks first, which others may have asked for before. */
   private static final long LONG = TimeUnit.SECONDS.toNanos(30);
 
@@ -273,7 +270,8 @@ final class Receiver implements Runnable, AutoCloseable {
         book.reached(shard, part.offset());
         progress.behind(-Math.min(known, part.offset() - since));
         known -= Math.min(known, part.offset() - since);
-        if (part.offset() <= since || part.offset() % CHUNK != 0 || part.offset() >= part.end()) {
+        // Chunks end at certain offsets, and where they get long.
+        if (part.offset() <= since || part.offset() >= part.end()) {
           progress.behind(-known);
           return;
         }
