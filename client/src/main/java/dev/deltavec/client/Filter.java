@@ -61,8 +61,10 @@ record Filter(Set<String> ids, List<String> prefixes) {
 
   /** Returns a text that is the same for filters that let the same through. */
   String text() {
-    return prefixes.stream().map(prefix -> "p" + encoded(prefix)).collect(Collectors.joining(","))
-        + new TreeSet<>(ids).stream().map(id -> "i" + encoded(id)).collect(Collectors.joining(","));
+    return Stream.concat(
+            prefixes.stream().map(prefix -> "p" + encoded(prefix)),
+            new TreeSet<>(ids).stream().map(id -> "i" + encoded(id)))
+        .collect(Collectors.joining(","));
   }
 
   static String encoded(String text) {

@@ -19,6 +19,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -36,9 +37,6 @@ final class Receiver implements Runnable, AutoCloseable {
   private static final int AT_ONCE = 4;
 
   private static final int PIECE = 1 << 20;
-
-  /** A chunk that ends with such an offset is whole. */
-  private static final int CHUNK = 1_000;
 
   /** Whoever was away for longer reads chunks first, which others may have asked for before. */
   private static final long LONG = TimeUnit.SECONDS.toNanos(30);
@@ -188,6 +186,16 @@ final class Receiver implements Runnable, AutoCloseable {
           "the service has a grid of " + info.grid() + ", the database one of " + grid,
           null);
     }
+    String metric = db.options().metric().name();
+    if (!info.metric().equalsIgnoreCase(metric)) {
+      throw new ClientException(
+          "INVALID_ARGUMENT",
+          "the service has the metric "
+              + info.metric()
+              + ", the database "
+              + metric.toLowerCase(Locale.ROOT),
+          null);
+    }
   }
 
   // ---------------------------------------------------------------- shards
@@ -262,7 +270,8 @@ final class Receiver implements Runnable, AutoCloseable {
         book.reached(shard, part.offset());
         progress.behind(-Math.min(known, part.offset() - since));
         known -= Math.min(known, part.offset() - since);
-        if (part.offset() <= since || part.offset() % CHUNK != 0 || part.offset() >= part.end()) {
+        // Chunks end at certain offsets, and where they get long.
+        if (part.offset() <= since || part.offset() >= part.end()) {
           progress.behind(-known);
           return;
         }

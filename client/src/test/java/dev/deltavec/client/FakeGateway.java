@@ -56,7 +56,8 @@ final class FakeGateway implements AutoCloseable {
     QUIET.setLevel(Level.OFF);
   }
 
-  private static final int CHUNK = 1_000;
+  /** Chunks end at multiples of this. */
+  volatile int chunk = 1_000;
 
   /** What the service holds, in one database. */
   final DeltaVectorDB all;
@@ -264,7 +265,7 @@ final class FakeGateway implements AutoCloseable {
     if (!request.query().get("epoch").equals(log.epoch())) {
       throw new Refused(409, "EPOCH_CHANGED", "the log began anew");
     }
-    long limit = (since / CHUNK + 1) * CHUNK;
+    long limit = (since / chunk + 1) * chunk;
     ByteArrayOutputStream body = new ByteArrayOutputStream();
     long next = since;
     try (DeltaLog.Reader reader = log.reader()) {

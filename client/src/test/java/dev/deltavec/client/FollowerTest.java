@@ -125,6 +125,33 @@ class FollowerTest {
   }
 
   @Test
+  void isReadyOnlyBehindAllChunksHoweverShortTheyAre() throws Exception {
+    DeltaVectorDB db = database();
+    Following following = followReady(db, OPTIONS);
+    String cursor = following.cursor();
+    following.close();
+    gateway.chunk = 7;
+    for (int i = 0; i < 40; i++) { // a record each, all in one shard
+      synchronized (gateway) {
+        gateway.take(
+            List.of(gateway.frames.encode(create("a", i), System.currentTimeMillis(), i + 1, 77)));
+      }
+    }
+    List<Long> behind = new CopyOnWriteArrayList<>();
+    followReady(
+        db,
+        OPTIONS
+            .withSince(cursor)
+            .withListener(status -> {
+              if (status.phase() == Phase.LIVE) {
+                behind.add(db.position());
+              }
+            }));
+    assertThat(behind.getFirst()).isEqualTo(40);
+    assertThat(db.stateDigest()).isEqualTo(gateway.all.stateDigest());
+  }
+
+  @Test
   void followsOnlyTheVectorsUnderAPrefix() throws Exception {
     elsewhere(create("notes/a", 1), create("tasks/a", 1));
     DeltaVectorDB db = database();
@@ -478,6 +505,16 @@ class FollowerTest {
         Following following = Follower.follow(db, gateway.uri(), OPTIONS)) {
       assertThatThrownBy(() -> following.ready().join())
           .hasMessageContaining("the service has 4 dimensions, the database 5");
+    }
+  }
+
+  @Test
+  void failsForADatabaseOfAnotherMetric() {
+    try (DeltaVectorDB db =
+            DeltaVectorDB.builder().dimensions(4).metric(dev.deltavec.core.Metric.DOT).build();
+        Following following = Follower.follow(db, gateway.uri(), OPTIONS)) {
+      assertThatThrownBy(() -> following.ready().join())
+          .hasMessageContaining("the service has the metric cosine, the database dot");
     }
   }
 
