@@ -44,7 +44,11 @@ final class States {
     return new StateMark(number(OFFSET_FIELD, text), number(HORIZON_FIELD, text));
   }
 
-  /** Reads a shard's states from the first to the last that is there now, once. */
+  /**
+   * Reads a shard's states from the first to the last that is there when it has been reached. What
+   * comes while they are read counts: for a newer state an older one may be removed before it is
+   * reached, and would else be missed with the newer one.
+   */
   static Optional<StateMark> read(
       KafkaLogOptions options, int shard, BiConsumer<String, byte @Nullable []> each) {
     TopicPartition partition = new TopicPartition(options.stateTopic(), shard);
@@ -52,7 +56,7 @@ final class States {
     try {
       consumer.assign(List.of(partition));
       long begin = consumer.beginningOffsets(List.of(partition)).getOrDefault(partition, 0L);
-      long end = consumer.endOffsets(List.of(partition)).getOrDefault(partition, 0L);
+      long end = end(consumer, partition);
       consumer.seek(partition, begin);
       StateMark mark = null;
       long position = begin;
@@ -81,6 +85,10 @@ final class States {
           throw new LogException(
               Reason.UNAVAILABLE, "States of shard " + shard + " cannot be read: no answer");
         }
+        if (position >= end) {
+          end = end(consumer, partition);
+          progress = System.nanoTime();
+        }
       }
       return Optional.ofNullable(mark);
     } catch (KafkaException e) {
@@ -88,6 +96,11 @@ final class States {
     } finally {
       Clients.close(consumer);
     }
+  }
+
+  /** Returns the end of what is committed. */
+  private static long end(KafkaConsumer<byte[], byte[]> consumer, TopicPartition partition) {
+    return consumer.endOffsets(List.of(partition)).getOrDefault(partition, 0L);
   }
 
   private static Pattern field(String name) {

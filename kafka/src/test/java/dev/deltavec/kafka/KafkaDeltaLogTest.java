@@ -327,6 +327,28 @@ class KafkaDeltaLogTest {
   }
 
   @Test
+  void readsStatesThatAreCommittedWhileItReads() {
+    try (DeltaLog log = KafkaDeltaLog.open(TestBroker.options().build());
+        StateWriter writer = log.writeStates(0)) {
+      writer.put("v", bytes("old"));
+      writer.commit(new StateMark(1, 1));
+      Map<String, @Nullable String> read = new HashMap<>();
+      assertThat(
+              log.readStates(
+                  0,
+                  (String id, byte @Nullable [] frames) -> {
+                    if (read.isEmpty()) {
+                      writer.put("v", bytes("new"));
+                      writer.commit(new StateMark(2, 1));
+                    }
+                    read.put(id, frames == null ? null : text(frames));
+                  }))
+          .contains(new StateMark(2, 1));
+      assertThat(read).isEqualTo(Map.of("v", "new"));
+    }
+  }
+
+  @Test
   void readsStatesWhileTheWriterOfNewerOnesIsNotThereAnyMore() {
     KafkaLogOptions options = TestBroker.options().build();
     try (DeltaLog log = KafkaDeltaLog.open(options)) {
