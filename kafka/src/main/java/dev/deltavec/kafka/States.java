@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Records of the topic of states. Key: a vector's id in UTF-8, value: frames that make it from
- * nothing, none if there is none. With a key of no bytes: the mark of all before, as JSON.
+ * nothing, none if there is none; of large ones the first of several: {@link StateParts}. With a
+ * key of no bytes: the mark of all before, as JSON.
  */
 final class States {
   private static final int VERSION = 1;
@@ -50,7 +51,11 @@ final class States {
    * reached, and would else be missed with the newer one.
    */
   static Optional<StateMark> read(
-      KafkaLogOptions options, int shard, BiConsumer<String, byte @Nullable []> each) {
+      KafkaLogOptions options,
+      int shard,
+      StateParts.Known known,
+      BiConsumer<String, byte @Nullable []> each) {
+    StateParts.Joiner joiner = new StateParts.Joiner(known, each);
     TopicPartition partition = new TopicPartition(options.stateTopic(), shard);
     KafkaConsumer<byte[], byte[]> consumer = Clients.consumer(options);
     try {
@@ -72,7 +77,7 @@ final class States {
                 "Record " + record.offset() + " of " + partition + " has no key: no state");
           }
           if (key.length > 0) {
-            each.accept(new String(key, StandardCharsets.UTF_8), value);
+            joiner.add(record);
           } else if (value != null) {
             mark = mark(value);
           }
