@@ -55,6 +55,7 @@ public final class KafkaDeltaLog implements DeltaLog {
   private final Batches batches;
   private final Set<KafkaReader> readers = ConcurrentHashMap.newKeySet();
   private final Set<KafkaStateWriter> writers = ConcurrentHashMap.newKeySet();
+  private final ConcurrentHashMap<Integer, StateParts.Known> parts = new ConcurrentHashMap<>();
   private volatile boolean closed;
 
   private KafkaDeltaLog(KafkaLogOptions options, Admin admin) {
@@ -179,13 +180,14 @@ public final class KafkaDeltaLog implements DeltaLog {
    * As the interface says. What is put up to a commit, and its mark, are one transaction of up to
    * 10 minutes, which brokers have to allow ({@code transaction.max.timeout.ms}, 15 minutes unless
    * told otherwise): readers find states as a commit left them, never some of newer ones. One that
-   * takes longer is ended by the broker, and fails as {@code FENCED}.
+   * takes longer is ended by the broker, and fails as {@code FENCED}. A state that is larger than
+   * {@link KafkaLogOptions#maxRecordBytes} becomes several records.
    */
   @Override
   public StateWriter writeStates(int shard) {
     checkOpen();
     checkShard(shard);
-    KafkaStateWriter writer = new KafkaStateWriter(options, shard, writers::remove);
+    KafkaStateWriter writer = new KafkaStateWriter(options, shard, parts(shard), writers::remove);
     writers.add(writer);
     if (closed) {
       writer.end();
@@ -197,7 +199,11 @@ public final class KafkaDeltaLog implements DeltaLog {
   public Optional<StateMark> readStates(int shard, BiConsumer<String, byte @Nullable []> each) {
     checkOpen();
     checkShard(shard);
-    return States.read(options, shard, each);
+    return States.read(options, shard, parts(shard), each);
+  }
+
+  private StateParts.Known parts(int shard) {
+    return parts.computeIfAbsent(shard, none -> new StateParts.Known());
   }
 
   @Override

@@ -6,10 +6,15 @@ import dev.deltavec.log.LogException;
 import dev.deltavec.log.LogException.Reason;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,15 +33,22 @@ final class KafkaStateWriter implements StateWriter {
 
   private final KafkaLogOptions options;
   private final int shard;
+  private final StateParts.Known known;
+  private final Map<String, Integer> counts = new HashMap<>(); // of records, since the last commit
   private final Consumer<KafkaStateWriter> atClose;
   private final KafkaProducer<byte[], byte[]> producer;
   private @Nullable LogException failure;
   private volatile boolean closed;
   private boolean open;
 
-  KafkaStateWriter(KafkaLogOptions options, int shard, Consumer<KafkaStateWriter> atClose) {
+  KafkaStateWriter(
+      KafkaLogOptions options,
+      int shard,
+      StateParts.Known known,
+      Consumer<KafkaStateWriter> atClose) {
     this.options = options;
     this.shard = shard;
+    this.known = known;
     this.atClose = atClose;
     producer = Clients.transactions(options, options.stateTopic() + "-" + shard, LONGEST);
     try {
@@ -53,31 +65,41 @@ final class KafkaStateWriter implements StateWriter {
     if (key.length == 0) {
       throw new LogException(Reason.INVALID, "A vector's id has at least one character");
     }
-    if (frames != null && (long) key.length + frames.length > options.maxRecordBytes()) {
-      throw new LogException(
-          Reason.INVALID,
-          "The state of vector "
-              + id
-              + " has "
-              + frames.length
-              + " bytes; a record has at most "
-              + options.maxRecordBytes());
+    int most = options.maxRecordBytes();
+    int count = StateParts.count(frames, most);
+    if (frames == null || count == 1) {
+      send(key, frames, null);
+    } else {
+      Headers headers = StateParts.headers(count, ThreadLocalRandom.current().nextLong());
+      for (int part = 0; part < count; part++) {
+        int from = part * most;
+        int to = Math.min(frames.length - from, most) + from;
+        send(StateParts.key(key, part), Arrays.copyOfRange(frames, from, to), headers);
+      }
     }
-    send(key, frames);
+    int before = Math.max(known.of(id), counts.getOrDefault(id, 1));
+    for (int part = count; part < before; part++) {
+      send(StateParts.key(key, part), null, null); // or it would be kept forever
+    }
+    if (before > 1 || count > 1) {
+      counts.put(id, count);
+    }
   }
 
   @Override
   public void commit(StateMark mark) {
-    send(MARK, States.mark(mark));
+    send(MARK, States.mark(mark), null);
     try {
       producer.commitTransaction();
       open = false;
+      counts.forEach(known::set);
+      counts.clear();
     } catch (KafkaException e) {
       throw failed(e);
     }
   }
 
-  private void send(byte[] key, byte @Nullable [] value) {
+  private void send(byte[] key, byte @Nullable [] value, @Nullable Headers headers) {
     if (closed) {
       throw new LogException(Reason.CLOSED, "The writer is closed");
     }
@@ -89,7 +111,7 @@ final class KafkaStateWriter implements StateWriter {
         producer.beginTransaction();
         open = true;
       }
-      producer.send(new ProducerRecord<>(options.stateTopic(), shard, key, value));
+      producer.send(new ProducerRecord<>(options.stateTopic(), shard, key, value, headers));
     } catch (KafkaException | IllegalStateException e) {
       throw failed(e);
     }

@@ -7,9 +7,11 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.CloseOptions;
@@ -45,6 +47,7 @@ public final class ShardGroup implements AutoCloseable {
   private final Thread thread;
   private volatile @Nullable View view;
   private volatile @Nullable LogException failure;
+  private final CompletableFuture<LogException> failing = new CompletableFuture<>();
   private volatile @Nullable KafkaConsumer<byte[], byte[]> consumer;
   private final CountDownLatch pausing = new CountDownLatch(1);
   private volatile boolean closed;
@@ -103,6 +106,21 @@ public final class ShardGroup implements AutoCloseable {
     return Optional.ofNullable(failure);
   }
 
+  /**
+   * Has somebody told of a {@link #failure}, once, behind all views, by the thread that tells of
+   * these; at once if there is one already. What it throws is logged. The last view stays as it is,
+   * though others act for this member now: who is told should give up what it holds.
+   */
+  public void onFailure(Consumer<? super LogException> told) {
+    failing.thenAccept(error -> {
+      try {
+        teller.execute(() -> tell(told, error));
+      } catch (RejectedExecutionException e) {
+        Clients.debug("Nobody is told of a failure in a group that was left", e);
+      }
+    });
+  }
+
   /** Leaves the group: others get this member's shards at once. Calling it again does nothing. */
   @Override
   public void close() {
@@ -135,10 +153,12 @@ public final class ShardGroup implements AutoCloseable {
       try {
         attend();
       } catch (FencedInstanceIdException e) {
-        failure =
+        LogException error =
             Clients.error(
                 "Another process has joined group " + group + " as " + note.member().id(), e);
-        LOG.log(Level.ERROR, String.valueOf(failure.getMessage()));
+        LOG.log(Level.ERROR, String.valueOf(error.getMessage()));
+        failure = error;
+        failing.complete(error);
       } catch (RuntimeException e) {
         if (!closed) {
           LOG.log(Level.WARNING, "Group " + group + " is joined again after an error", e);
@@ -200,12 +220,12 @@ public final class ShardGroup implements AutoCloseable {
         new View(
             generation, members, note.member(), new Placement(options.shards(), members, standbys));
     view = agreed;
-    teller.execute(() -> tell(agreed));
+    teller.execute(() -> tell(listener, agreed));
   }
 
-  private void tell(View agreed) {
+  private <T> void tell(Consumer<? super T> told, T what) {
     try {
-      listener.accept(agreed);
+      told.accept(what);
     } catch (RuntimeException e) {
       LOG.log(Level.ERROR, "A listener of group " + group + " has failed", e);
     }

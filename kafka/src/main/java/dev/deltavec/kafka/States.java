@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Records of the topic of states. Key: a vector's id in UTF-8, value: frames that make it from
- * nothing, none if there is none. With a key of no bytes: the mark of all before, as JSON.
+ * nothing, none if there is none; of large ones the first of several: {@link StateParts}. With a
+ * key of no bytes: the mark of all before, as JSON.
  */
 final class States {
   private static final int VERSION = 1;
@@ -44,15 +45,23 @@ final class States {
     return new StateMark(number(OFFSET_FIELD, text), number(HORIZON_FIELD, text));
   }
 
-  /** Reads a shard's states from the first to the last that is there now, once. */
+  /**
+   * Reads a shard's states from the first to the last that is there when it has been reached. What
+   * comes while they are read counts: for a newer state an older one may be removed before it is
+   * reached, and would else be missed with the newer one.
+   */
   static Optional<StateMark> read(
-      KafkaLogOptions options, int shard, BiConsumer<String, byte @Nullable []> each) {
+      KafkaLogOptions options,
+      int shard,
+      StateParts.Known known,
+      BiConsumer<String, byte @Nullable []> each) {
+    StateParts.Joiner joiner = new StateParts.Joiner(known, each);
     TopicPartition partition = new TopicPartition(options.stateTopic(), shard);
     KafkaConsumer<byte[], byte[]> consumer = Clients.consumer(options);
     try {
       consumer.assign(List.of(partition));
       long begin = consumer.beginningOffsets(List.of(partition)).getOrDefault(partition, 0L);
-      long end = consumer.endOffsets(List.of(partition)).getOrDefault(partition, 0L);
+      long end = end(consumer, partition);
       consumer.seek(partition, begin);
       StateMark mark = null;
       long position = begin;
@@ -68,7 +77,7 @@ final class States {
                 "Record " + record.offset() + " of " + partition + " has no key: no state");
           }
           if (key.length > 0) {
-            each.accept(new String(key, StandardCharsets.UTF_8), value);
+            joiner.add(record);
           } else if (value != null) {
             mark = mark(value);
           }
@@ -81,6 +90,10 @@ final class States {
           throw new LogException(
               Reason.UNAVAILABLE, "States of shard " + shard + " cannot be read: no answer");
         }
+        if (position >= end) {
+          end = end(consumer, partition);
+          progress = System.nanoTime();
+        }
       }
       return Optional.ofNullable(mark);
     } catch (KafkaException e) {
@@ -88,6 +101,11 @@ final class States {
     } finally {
       Clients.close(consumer);
     }
+  }
+
+  /** Returns the end of what is committed. */
+  private static long end(KafkaConsumer<byte[], byte[]> consumer, TopicPartition partition) {
+    return consumer.endOffsets(List.of(partition)).getOrDefault(partition, 0L);
   }
 
   private static Pattern field(String name) {

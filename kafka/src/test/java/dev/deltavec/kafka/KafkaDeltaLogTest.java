@@ -285,12 +285,10 @@ class KafkaDeltaLogTest {
   @Test
   void refusesRecordsThatAreTooLarge() {
     KafkaLogOptions options = TestBroker.options().maxRecordBytes(2000).build();
-    try (DeltaLog log = KafkaDeltaLog.open(options);
-        StateWriter writer = log.writeStates(0)) {
+    try (DeltaLog log = KafkaDeltaLog.open(options)) {
       log.append(List.of(new DeltaLog.Part(0, new byte[2000]))).join();
       assertReason(
           Reason.INVALID, () -> log.append(List.of(new DeltaLog.Part(0, new byte[2001]))).join());
-      assertReason(Reason.INVALID, () -> writer.put("v", new byte[2000]));
     }
   }
 
@@ -323,6 +321,28 @@ class KafkaDeltaLogTest {
                   0, (String id, byte @Nullable [] frames) -> assertThat(ids.add(id)).isTrue()))
           .contains(new StateMark(5, 6));
       assertThat(ids).hasSize(n).doesNotContain("later");
+    }
+  }
+
+  @Test
+  void readsStatesThatAreCommittedWhileItReads() {
+    try (DeltaLog log = KafkaDeltaLog.open(TestBroker.options().build());
+        StateWriter writer = log.writeStates(0)) {
+      writer.put("v", bytes("old"));
+      writer.commit(new StateMark(1, 1));
+      Map<String, @Nullable String> read = new HashMap<>();
+      assertThat(
+              log.readStates(
+                  0,
+                  (String id, byte @Nullable [] frames) -> {
+                    if (read.isEmpty()) {
+                      writer.put("v", bytes("new"));
+                      writer.commit(new StateMark(2, 1));
+                    }
+                    read.put(id, frames == null ? null : text(frames));
+                  }))
+          .contains(new StateMark(2, 1));
+      assertThat(read).isEqualTo(Map.of("v", "new"));
     }
   }
 

@@ -2,9 +2,11 @@ package dev.deltavec.kafka;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.deltavec.log.LogException;
 import dev.deltavec.log.LogException.Reason;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
@@ -118,11 +120,14 @@ class ShardGroupTest {
   void putsAMemberOutWhoseIdAnotherHasTaken() {
     ShardGroup old = join(ONE);
     await(old, view -> true);
+    CompletableFuture<LogException> told = new CompletableFuture<>();
+    old.onFailure(told::complete);
     ShardGroup young = join(ONE);
     await(young, view -> true);
-    while (old.failure().isEmpty()) {
-      sleep();
-    }
+    assertThat(told.join()).isSameAs(old.failure().orElseThrow());
+    CompletableFuture<LogException> late = new CompletableFuture<>();
+    old.onFailure(late::complete);
+    assertThat(late.join()).isSameAs(told.join());
     assertThat(old.failure().orElseThrow().reason()).isEqualTo(Reason.FENCED);
     assertThat(old.failure().orElseThrow()).hasMessageContaining("as one");
   }
