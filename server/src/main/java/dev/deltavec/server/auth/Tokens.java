@@ -3,9 +3,11 @@ package dev.deltavec.server.auth;
 import com.nimbusds.jose.JOSEException;
 import com.nimbusds.jose.JOSEObjectType;
 import com.nimbusds.jose.JWSAlgorithm;
+import com.nimbusds.jose.KeySourceException;
 import com.nimbusds.jose.jwk.source.ImmutableSecret;
 import com.nimbusds.jose.jwk.source.JWKSource;
 import com.nimbusds.jose.jwk.source.JWKSourceBuilder;
+import com.nimbusds.jose.jwk.source.RateLimitReachedException;
 import com.nimbusds.jose.proc.BadJOSEException;
 import com.nimbusds.jose.proc.DefaultJOSEObjectTypeVerifier;
 import com.nimbusds.jose.proc.JWSVerificationKeySelector;
@@ -145,8 +147,12 @@ public final class Tokens {
       throw new AuthException("the token has expired");
     } catch (ParseException | BadJOSEException e) {
       throw new AuthException("the token is not good");
+    } catch (RateLimitReachedException e) {
+      throw new AuthException("the token's key is not known"); // others have asked for such lately
+    } catch (KeySourceException e) {
+      throw new AuthException("the token's key cannot be had now", true);
     } catch (JOSEException e) {
-      throw new AuthException("the token's key cannot be had now");
+      throw new AuthException("the token is not good");
     }
   }
 }

@@ -69,7 +69,10 @@ final class ApiException extends RuntimeException {
   static ApiException of(Throwable error) {
     return switch (error) {
       case ApiException e -> e;
-      case AuthException e -> unauthenticated(String.valueOf(e.getMessage()));
+      case AuthException e ->
+          e.unknown()
+              ? unavailable(String.valueOf(e.getMessage()))
+              : unauthenticated(String.valueOf(e.getMessage()));
       case FollowException e -> follow(e);
       case DeltaException e -> delta(e);
       case LogException e ->

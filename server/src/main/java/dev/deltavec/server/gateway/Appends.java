@@ -30,7 +30,6 @@ import java.util.TreeMap;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -40,14 +39,13 @@ final class Appends implements AutoCloseable {
   private static final Duration MIN_MARGIN = Duration.ofMinutes(10);
   private static final int MAX_CLIENT = 200;
   private static final long MAX_SEQUENCE = 0xffff_ffffL;
-  private static final int PERMIT_BYTES = 1 << 10;
 
   private final DeltaLog log;
   private final ServiceInfo info;
   private final GatewayConfig.Limits limits;
   private final RateLimits rates;
   private final InstantSource clock;
-  private final Semaphore bodies;
+  private final Budget bodies;
   private final BlockingQueue<DeltaFrames> frames;
   private final Timer appendTime;
   private final Counter deltas;
@@ -67,7 +65,7 @@ final class Appends implements AutoCloseable {
     this.limits = limits;
     this.rates = rates;
     this.clock = clock;
-    bodies = new Semaphore((int) Math.min(Integer.MAX_VALUE, limits.maxBodies() / PERMIT_BYTES));
+    bodies = new Budget(limits.maxBodies(), "deltas are being written");
     int checkers = Math.max(2, Runtime.getRuntime().availableProcessors());
     frames = new ArrayBlockingQueue<>(checkers);
     for (int i = 0; i < checkers; i++) {
@@ -79,19 +77,12 @@ final class Appends implements AutoCloseable {
   }
 
   void handle(Call call) throws IOException, InterruptedException {
-    long declared = call.request().headers().contentLength().orElse(limits.maxBody());
-    long room = Math.clamp(declared, 1, limits.maxBody()) / PERMIT_BYTES + 1;
-    if (!bodies.tryAcquire((int) room)) {
-      throw ApiException.unavailable("too many deltas are being written at once");
-    }
-    try {
-      append(call);
-    } finally {
-      bodies.release((int) room);
+    try (Budget.Share share = bodies.share(call.subject().name())) {
+      append(call, share);
     }
   }
 
-  private void append(Call call) throws IOException, InterruptedException {
+  private void append(Call call, Budget.Share share) throws IOException, InterruptedException {
     String type = call.header(HeaderNames.CONTENT_TYPE);
     String media = type == null ? "" : type.split(";", 2)[0].trim().toLowerCase(Locale.ROOT);
     boolean json = media.equals("application/json");
@@ -104,12 +95,19 @@ final class Appends implements AutoCloseable {
           "deltas in JSON need the headers Deltavec-Client and Deltavec-Sequence");
     }
     String name = call.subject().name();
-    rates.bytes(name, call.request().headers().contentLength().orElse(0));
-    byte[] body = call.body(limits.maxBody(), limits.bodyMs());
+    long paid = Math.max(1, call.request().headers().contentLength().orElse(0));
+    rates.bytes(name, paid);
+    byte[] body = call.body(limits.maxBody(), limits.bodyMs(), share::resize);
+    rates.bytes(name, Math.max(0, body.length - paid)); // of a body that did not say its length
     Instant now = clock.instant();
     List<Shared> shared = read(body, json, sender, now);
     check(shared, call.subject(), now);
     rates.deltas(name, shared.size());
+    long bytes = 0;
+    for (Shared delta : shared) {
+      bytes += delta.frame().length;
+    }
+    share.resize(Math.max(body.length, bytes)); // frames with their identities are longer
     Map<String, Long> offsets = new LinkedHashMap<>();
     if (!shared.isEmpty()) {
       List<DeltaLog.Part> parts = parts(shared);
@@ -251,23 +249,34 @@ final class Appends implements AutoCloseable {
     return parts;
   }
 
-  private List<Long> append(List<DeltaLog.Part> parts) throws InterruptedException {
+  private List<Long> append(List<DeltaLog.Part> parts) {
     long begin = System.nanoTime();
     try {
       return log.append(parts).get(limits.appendMs(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException e) {
-      throw ApiException.deadline(
+      throw unknown(
+          504,
+          "DEADLINE",
           "the deltas were not durable in time; whether they are is not known, send them again");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw unknown(
+          503, "UNAVAILABLE", "the node is about to end; whether the deltas are there is unknown");
     } catch (ExecutionException e) {
       if (e.getCause() instanceof LogException cause
           && cause.reason() == LogException.Reason.INVALID) {
         throw ApiException.tooLarge("the log does not take these deltas in one batch");
       }
-      throw ApiException.unavailable(
-          "the log has not taken the deltas, or not said so; send them again");
+      throw unknown(
+          503, "UNAVAILABLE", "the log has not taken the deltas, or not said so; send them again");
     } finally {
       appendTime.record(System.nanoTime() - begin, TimeUnit.NANOSECONDS);
     }
+  }
+
+  /** An answer that does not tell whether the deltas are there, unlike all others. */
+  private static ApiException unknown(int status, String code, String message) {
+    return new ApiException(status, code, message, Map.of("outcome", "unknown"));
   }
 
   @Override

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongConsumer;
 import java.util.zip.Deflater;
 import java.util.zip.GZIPOutputStream;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +34,9 @@ record Call(ServerRequest request, ServerResponse response, Subject subject, boo
 
   /** How many bytes are tried to see whether compression is worth its time. */
   static final int SAMPLE_BYTES = 32 << 10;
+
+  /** Room for a body before any of it has come. */
+  private static final long FIRST_BYTES = 64 << 10;
 
   /** Answers with JSON. */
   void json(Object body) {
@@ -192,6 +196,11 @@ record Call(ServerRequest request, ServerResponse response, Subject subject, boo
    * @throws ApiException 413; 408 as {@code DEADLINE}
    */
   byte[] body(int most, int millis) throws IOException {
+    return body(most, millis, size -> {});
+  }
+
+  /** Reads the body; the room for it, which is told, grows as its bytes come. */
+  byte[] body(int most, int millis, LongConsumer room) throws IOException {
     long declared = request.headers().contentLength().orElse(-1);
     if (declared > most) {
       throw ApiException.tooLarge("the body has " + declared + " bytes, more than " + most);
@@ -205,7 +214,9 @@ record Call(ServerRequest request, ServerResponse response, Subject subject, boo
     }
     long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
     var in = request.content().inputStream();
-    byte[] bytes = new byte[declared >= 0 ? (int) declared + 1 : 64 << 10];
+    long end = declared >= 0 ? declared + 1 : most + 1L;
+    byte[] bytes = new byte[(int) Math.min(end, FIRST_BYTES)];
+    room.accept(bytes.length);
     int n = 0;
     for (int read = in.read(bytes, 0, bytes.length); read >= 0; ) {
       n += read;
@@ -216,7 +227,9 @@ record Call(ServerRequest request, ServerResponse response, Subject subject, boo
         throw new ApiException(408, "DEADLINE", "the body has not come in time");
       }
       if (n == bytes.length) {
-        bytes = Arrays.copyOf(bytes, (int) Math.min(2L * n, most + 1L));
+        long size = n < end ? Math.min(2L * n, end) : Math.min(2L * n, most + 1L);
+        room.accept(size);
+        bytes = Arrays.copyOf(bytes, (int) size);
       }
       read = in.read(bytes, n, bytes.length - n);
     }

@@ -466,8 +466,10 @@ public final class Gateway implements AutoCloseable {
       try {
         subject = tokens.check(token);
       } catch (AuthException e) {
-        rates.badToken(from);
-        throw ApiException.unauthenticated(String.valueOf(e.getMessage()));
+        if (!e.unknown()) {
+          rates.badToken(from);
+        }
+        throw ApiException.of(e);
       }
     }
     rates.request(subject.name());
