@@ -40,10 +40,13 @@ export class Refused extends Error {
 export class Busy extends Lost {
   /** Milliseconds until it wants to be asked again. */
   readonly retryAfterMs: number;
+  /** Whether it has not so much as looked at what it was sent. */
+  readonly isUntouched: boolean;
 
-  constructor(message: string, retryAfterMs: number) {
+  constructor(message: string, retryAfterMs: number, isUntouched: boolean) {
     super(message);
     this.retryAfterMs = retryAfterMs;
+    this.isUntouched = isUntouched;
   }
 }
 
@@ -281,7 +284,7 @@ async function refusalOf(response: Response): Promise<Error> {
   if (status === 408 || status === 429 || status >= 500) {
     const seconds = Number(headers.get("Retry-After") ?? 0);
     const what = `the server answered with ${answer.code}: ${answer.message}`;
-    return new Busy(what, seconds >= 0 && seconds <= 3600 ? seconds * 1000 : 0);
+    return new Busy(what, seconds >= 0 && seconds <= 3600 ? seconds * 1000 : 0, status === 429);
   }
   return answer;
 }

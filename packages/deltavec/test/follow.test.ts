@@ -561,6 +561,39 @@ for (const [what, status, body] of [
   });
 }
 
+for (const [status, told] of [
+  [503, 1],
+  [429, 0],
+] as const) {
+  test(`what was answered with ${status} has ${told ? "perhaps" : "not"} been taken`, async () => {
+    await using gateway = await Gateway.start();
+    const db = new DeltaVectorDB({ dimensions: 3 });
+    const first = await db.follow(gateway.url, fast);
+    db.applyDelta(create("a", 1));
+    await first.flush();
+    let posts = 0;
+    gateway.instead = ({ method }, response) => {
+      if (method !== "POST") {
+        return false;
+      }
+      posts++;
+      response.writeHead(status, { "retry-after": "1" }).end();
+      return true;
+    };
+    db.applyDelta(offset("a", 1));
+    await until(() => posts > 0);
+    await first.close();
+    gateway.compact();
+    gateway.instead = () => false;
+    await using following = await db.follow(gateway.url, { ...fast, onError: () => {} });
+    await following.ready;
+    await following.flush();
+    assert.equal(following.conflicts.length, told);
+    assert.equal(gateway.all.getVector("a")![0], told ? 1 : 2);
+    db.close();
+  });
+}
+
 test("a follower goes on where something else than the gateway has refused it", async () => {
   await using gateway = await Gateway.start();
   let answers = 3;
