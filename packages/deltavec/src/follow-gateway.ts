@@ -1,4 +1,4 @@
-import { DeltaError, describe, invalid } from "./errors.ts";
+import { DeltaError, invalid } from "./errors.ts";
 import { Lost } from "./source-kit.ts";
 
 /** The most bytes of an answer that is no stream. */
@@ -99,19 +99,19 @@ export class Gateway {
   async token(): Promise<string | undefined> {
     const { token } = this.#options;
     if (typeof token !== "function") {
-      return token;
+      return token === undefined ? undefined : requireToken(token);
     }
     if (this.#token === undefined) {
       let fresh: unknown;
       try {
         fresh = await token();
       } catch (cause) {
-        throw new Lost(`there is no token: ${(cause as Error)?.message}`, { cause });
+        throw new Lost("there is no token, as the function that gives it failed", { cause });
       }
       if (typeof fresh !== "string") {
-        throw invalid(`option token must give a string, not ${describe(fresh)}`);
+        throw invalid(`option token must give a string, not ${typeof fresh}`);
       }
-      this.#token = fresh;
+      this.#token = requireToken(fresh);
     }
     return this.#token;
   }
@@ -187,7 +187,8 @@ export class Gateway {
         const { fetch } = this.#options;
         response = await fetch(address, { ...init, headers, signal: AbortSignal.any(signals) });
       } catch (cause) {
-        throw new Lost(`the request failed: ${(cause as Error)?.message}`, { cause });
+        // A message may quote the token.
+        throw new Lost(`the request failed: ${(cause as Error)?.name}`, { cause });
       } finally {
         clearTimeout(timer);
       }
@@ -201,6 +202,15 @@ export class Gateway {
       this.forgetToken();
     }
   }
+}
+
+/** Checks a token, which is in no message; one without anything is none. */
+export function requireToken(given: string): string {
+  const token = given.trim();
+  if (token !== "" && !/^[\w.~+/=-]+$/.test(token)) {
+    throw invalid("option token has characters that no token has");
+  }
+  return token;
 }
 
 /** Reads a body piece by piece; one that stops for long is lost. */
