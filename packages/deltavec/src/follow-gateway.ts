@@ -1,4 +1,4 @@
-import { DeltaError, describe, invalid } from "./errors.ts";
+import { DeltaError, invalid } from "./errors.ts";
 import { Lost } from "./source-kit.ts";
 
 /** The most bytes of an answer that is no stream. */
@@ -40,10 +40,13 @@ export class Refused extends Error {
 export class Busy extends Lost {
   /** Milliseconds until it wants to be asked again. */
   readonly retryAfterMs: number;
+  /** Whether it has not so much as looked at what it was sent. */
+  readonly isUntouched: boolean;
 
-  constructor(message: string, retryAfterMs: number) {
+  constructor(message: string, retryAfterMs: number, isUntouched: boolean) {
     super(message);
     this.retryAfterMs = retryAfterMs;
+    this.isUntouched = isUntouched;
   }
 }
 
@@ -96,19 +99,19 @@ export class Gateway {
   async token(): Promise<string | undefined> {
     const { token } = this.#options;
     if (typeof token !== "function") {
-      return token;
+      return token === undefined ? undefined : requireToken(token);
     }
     if (this.#token === undefined) {
       let fresh: unknown;
       try {
         fresh = await token();
       } catch (cause) {
-        throw new Lost(`there is no token: ${(cause as Error)?.message}`, { cause });
+        throw new Lost("there is no token, as the function that gives it failed", { cause });
       }
       if (typeof fresh !== "string") {
-        throw invalid(`option token must give a string, not ${describe(fresh)}`);
+        throw invalid(`option token must give a string, not ${typeof fresh}`);
       }
-      this.#token = fresh;
+      this.#token = requireToken(fresh);
     }
     return this.#token;
   }
@@ -184,7 +187,8 @@ export class Gateway {
         const { fetch } = this.#options;
         response = await fetch(address, { ...init, headers, signal: AbortSignal.any(signals) });
       } catch (cause) {
-        throw new Lost(`the request failed: ${(cause as Error)?.message}`, { cause });
+        // A message may quote the token.
+        throw new Lost(`the request failed: ${(cause as Error)?.name}`, { cause });
       } finally {
         clearTimeout(timer);
       }
@@ -198,6 +202,15 @@ export class Gateway {
       this.forgetToken();
     }
   }
+}
+
+/** Checks a token, which is in no message; one without anything is none. */
+export function requireToken(given: string): string {
+  const token = given.trim();
+  if (token !== "" && !/^[\w.~+/=-]+$/.test(token)) {
+    throw invalid("option token has characters that no token has");
+  }
+  return token;
 }
 
 /** Reads a body piece by piece; one that stops for long is lost. */
@@ -281,7 +294,7 @@ async function refusalOf(response: Response): Promise<Error> {
   if (status === 408 || status === 429 || status >= 500) {
     const seconds = Number(headers.get("Retry-After") ?? 0);
     const what = `the server answered with ${answer.code}: ${answer.message}`;
-    return new Busy(what, seconds >= 0 && seconds <= 3600 ? seconds * 1000 : 0);
+    return new Busy(what, seconds >= 0 && seconds <= 3600 ? seconds * 1000 : 0, status === 429);
   }
   return answer;
 }

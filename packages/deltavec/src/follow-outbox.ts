@@ -187,7 +187,7 @@ export class Outbox {
       await host.gateway.post(bytes);
     } catch (error) {
       if (error instanceof Lost) {
-        if (error instanceof Busy && error.retryAfterMs > 0) {
+        if (error instanceof Busy && error.isUntouched) {
           own.attempted = before;
         }
         await host.pause(error);

@@ -7,6 +7,7 @@ import {
   numberHeader,
   piecesOf,
   Refused,
+  requireToken,
 } from "./follow-gateway.ts";
 import { advance, Behind, liveByEvents, liveByWebSocket } from "./follow-live.ts";
 import { Merger } from "./follow-merger.ts";
@@ -50,6 +51,8 @@ const PROGRESS_MS = 100;
 const LOOK_MS = 5000;
 /** A connection that was lost so many milliseconds ago goes on live; a longer way is caught up by chunks, which caches have. */
 const SHORT_MS = 60_000;
+/** A connection that lasted so many milliseconds works, also if nothing came. */
+const STEADY_MS = 5000;
 /** Requests at a time. */
 const SNAPSHOTS_AT_ONCE = 4;
 const CHUNKS_AT_ONCE = 6;
@@ -90,7 +93,10 @@ export async function follow(
     }
   }
   if (token !== undefined && typeof token !== "string" && typeof token !== "function") {
-    throw invalid(`option token must be a string or a function, not ${describe(token)}`);
+    throw invalid(`option token must be a string or a function, not ${typeof token}`);
+  }
+  if (typeof token === "string") {
+    requireToken(token);
   }
   if (transport !== undefined && transport !== "websocket" && transport !== "sse") {
     throw invalid(`option transport must be websocket or sse, not ${describe(transport)}`);
@@ -195,6 +201,8 @@ class Follower implements Following {
   #fulfil!: () => void;
   #reject!: (error: DeltaError) => void;
   #lastLive = Number.NEGATIVE_INFINITY;
+  /** When the live connection that there is was made. */
+  #liveSince = 0;
   #renewal: Renewal | undefined;
   /** When the server has last called a delta too old. */
   #lastTooOld: number = Number.NEGATIVE_INFINITY;
@@ -442,6 +450,9 @@ class Follower implements Following {
         this.#changed();
         if (this.#status === "live") {
           this.#lastLive = performance.now();
+          if (this.#lastLive - this.#liveSince > STEADY_MS) {
+            this.#backoff.reset();
+          }
         }
         this.#set("offline");
         await this.#handle(error);
@@ -491,7 +502,8 @@ class Follower implements Following {
     this.#place ??= state?.place;
     for (const [replica, known] of state?.replicas ?? []) {
       const { last } = split(cursor, replica);
-      if (replica === this.#replica || last > known.acknowledged) {
+      // Also one that is acknowledged: another tab may go on with it, or this one only knows that it is there.
+      if (replica === this.#replica || last > 0) {
         own.set(replica, { ...known, attempted: Math.min(known.attempted, last) });
       }
     }
@@ -586,6 +598,7 @@ class Follower implements Following {
   /** Whatever was missing is here, and more comes as it is made. */
   #arrived(): void {
     this.#set("live");
+    this.#liveSince = performance.now();
     if (!this.#isReady) {
       this.#isReady = true;
       this.#fulfil();
@@ -777,7 +790,11 @@ class Follower implements Following {
       this.#meanwhile?.push(event);
       this.#outbox.wake();
     } else {
-      this.#outbox.own.set(identityOfId(event.deltaId).replica, { acknowledged: 0, attempted: 0 });
+      const { own } = this.#outbox;
+      const { replica } = identityOfId(event.deltaId);
+      if (!own.has(replica)) {
+        own.set(replica, { acknowledged: 0, attempted: 0 });
+      }
     }
   }
 

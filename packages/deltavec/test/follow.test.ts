@@ -386,6 +386,7 @@ test("wrong options are refused at once", async () => {
     { onError: 1 },
     { signal: {} },
     { minDelayMs: -1 },
+    { token: "two words" },
   ]) {
     await assert.rejects(db.follow("http://127.0.0.1:1", options as never), code);
   }
@@ -485,6 +486,43 @@ test("a follower goes on from where it was, without another snapshot", async () 
   db.close();
 });
 
+test("a cursor of all shards does for a follower of some", async () => {
+  await using gateway = await Gateway.start({ shards: 8 });
+  const other = fill(gateway, 10);
+  const whole = new DeltaVectorDB({ dimensions: 3 });
+  const first = await whole.follow(gateway.url, fast);
+  await first.ready;
+  const since = first.cursor!;
+  await first.close();
+  const db = new DeltaVectorDB({ dimensions: 3 });
+  const errors: DeltaError[] = [];
+  const onError = (error: DeltaError): void => void errors.push(error);
+  await using following = await db.follow(gateway.url, { ...fast, since, ids: ["new"], onError });
+  await following.ready;
+  const before = other.cursor();
+  other.applyDeltas([create("v20", 1), create("v21", 1), create("v22", 1), create("new", 1)]);
+  gateway.takeEach(other.deltasSince(before));
+  await until(() => db.has("new"));
+  assert.deepEqual(errors, []);
+  assert.equal(following.status, "live");
+  whole.close();
+  db.close();
+});
+
+test("a token may end with a line break, and is in no message", async () => {
+  await using gateway = await Gateway.start({ token: "good" });
+  const db = new DeltaVectorDB({ dimensions: 3 });
+  await using following = await db.follow(gateway.url, { ...fast, token: () => "good\n" });
+  await following.ready;
+  await following.close();
+  const token = (): string => "sec\u0001ret";
+  await using wrong = await db.follow(gateway.url, { ...fast, token, onError: () => {} });
+  await assert.rejects(wrong.ready, ({ code, message }: DeltaError) => {
+    return code === "INVALID_ARGUMENT" && !message.includes("ret");
+  });
+  db.close();
+});
+
 test("a cursor says where to begin", async () => {
   await using gateway = await Gateway.start();
   fill(gateway, 10);
@@ -557,6 +595,39 @@ for (const [what, status, body] of [
     assert.equal(gateway.all.size, 2);
     assert.equal(errors.length, status === 200 ? 0 : 3);
     assert.deepEqual(following.conflicts, []);
+    db.close();
+  });
+}
+
+for (const [status, told] of [
+  [503, 1],
+  [429, 0],
+] as const) {
+  test(`what was answered with ${status} has ${told ? "perhaps" : "not"} been taken`, async () => {
+    await using gateway = await Gateway.start();
+    const db = new DeltaVectorDB({ dimensions: 3 });
+    const first = await db.follow(gateway.url, fast);
+    db.applyDelta(create("a", 1));
+    await first.flush();
+    let posts = 0;
+    gateway.instead = ({ method }, response) => {
+      if (method !== "POST") {
+        return false;
+      }
+      posts++;
+      response.writeHead(status, { "retry-after": "1" }).end();
+      return true;
+    };
+    db.applyDelta(offset("a", 1));
+    await until(() => posts > 0);
+    await first.close();
+    gateway.compact();
+    gateway.instead = () => false;
+    await using following = await db.follow(gateway.url, { ...fast, onError: () => {} });
+    await following.ready;
+    await following.flush();
+    assert.equal(following.conflicts.length, told);
+    assert.equal(gateway.all.getVector("a")![0], told ? 1 : 2);
     db.close();
   });
 }
