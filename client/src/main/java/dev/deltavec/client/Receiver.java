@@ -129,7 +129,7 @@ final class Receiver implements Runnable, AutoCloseable {
         } catch (InterruptedException ended) {
           return;
         }
-      } catch (RuntimeException e) { // of the database, the disk, or who gives the token
+      } catch (RuntimeException e) { // of the database, or the disk
         following.end(e);
         return;
       } catch (InterruptedException e) {

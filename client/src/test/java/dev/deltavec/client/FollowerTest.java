@@ -488,6 +488,30 @@ class FollowerTest {
   }
 
   @Test
+  void asksAgainForATokenWhereThatFails() throws Exception {
+    java.util.concurrent.atomic.AtomicInteger asked =
+        new java.util.concurrent.atomic.AtomicInteger();
+    gateway.token = "good";
+    followReady(
+        database(),
+        OPTIONS.withToken(() -> {
+          if (asked.getAndIncrement() < 3) {
+            throw new IllegalStateException("the place of tokens is closed");
+          }
+          return " good\n";
+        }));
+    assertThat(asked.get()).isGreaterThan(3);
+  }
+
+  @Test
+  void neverQuotesAToken() {
+    Following following = follow(database(), OPTIONS.withToken("secret\nsecret"));
+    assertThatThrownBy(() -> following.ready().join())
+        .hasMessageContaining("the token has characters")
+        .hasMessageNotContaining("secret");
+  }
+
+  @Test
   void failsWithABadToken() {
     gateway.token = "good";
     Following following = follow(database(), OPTIONS.withToken("bad"));
