@@ -63,9 +63,22 @@ final class Gateway implements AutoCloseable {
             : http;
   }
 
+  /** What the service is, and what the token lets one read of it: prefixes, or all if empty. */
+  record Hello(ServiceInfo info, String prefix) {}
+
   /** Asks what the service is. */
   ServiceInfo info() throws InterruptedException {
-    JsonNode info = json(send(get("info")));
+    return hello().info();
+  }
+
+  /** Asks what the service is, and what one may read. */
+  Hello hello() throws InterruptedException {
+    HttpResponse<InputStream> response = send(get("info"));
+    String prefix = response.headers().firstValue("Deltavec-Prefix").orElse("");
+    return new Hello(info(json(response)), prefix);
+  }
+
+  private ServiceInfo info(JsonNode info) {
     int shards = info.path("shards").asInt();
     String epoch = info.path("epoch").asText();
     int dimensions = info.path("dimensions").asInt();

@@ -461,6 +461,20 @@ class FollowerTest {
   }
 
   @Test
+  void beginsWithSnapshotsWhereTheTokenLetsItReadOtherVectors() throws Exception {
+    gateway.readable = "notes%2F";
+    DeltaVectorDB db = database();
+    Following first = followReady(db, OPTIONS);
+    String cursor = first.cursor();
+    first.close();
+    followReady(db, OPTIONS.withSince(cursor)).close();
+    assertThat(gateway.snapshots).hasValue(4);
+    gateway.readable = "";
+    followReady(db, OPTIONS.withSince(cursor));
+    assertThat(gateway.snapshots).hasValue(8);
+  }
+
+  @Test
   void leavesVectorsAloneThatItDoesNotFollowWhenItBeginsAnew() throws Exception {
     DeltaVectorDB db = database();
     Following following = followReady(db, OPTIONS.withPrefixes(List.of("shared/")));
