@@ -53,6 +53,8 @@ export async function follow(url: string, options: FollowOptions): Promise<void>
   let summary: { vectors: number; position: number; digest: string };
   let label = "";
   let bar: ReturnType<typeof progressBar> | undefined;
+  let failed = false;
+  let problem: Error | undefined;
   const following = await db.follow(url, {
     ...(token !== undefined && { token }),
     ...(prefix.length > 0 && { prefix }),
@@ -68,8 +70,17 @@ export async function follow(url: string, options: FollowOptions): Promise<void>
       if (phase === "offline" && !once) {
         say("deltavec: the connection is lost; it is made again");
       }
+      if (phase === "failed") {
+        failed = true;
+        ended.abort();
+      }
     },
-    onError: (error) => say(`deltavec: ${error.message}`),
+    onError: (error, conflict) => {
+      problem = conflict ? problem : error;
+      if (!failed) {
+        say(`deltavec: ${error.message}`); // else it is told at the end
+      }
+    },
   });
   try {
     const stopped = new Promise<void>((resolve) =>
@@ -81,6 +92,9 @@ export async function follow(url: string, options: FollowOptions): Promise<void>
       const from = await db.position;
       say(`deltavec: up to date, ${whole(await db.size)} vectors`);
       await show(db, from, options.json, ended.signal);
+    }
+    if (failed) {
+      throw problem ?? new Error("following failed");
     }
   } catch (error) {
     // What the server refuses is the user's to know, not ours.

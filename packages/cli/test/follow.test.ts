@@ -51,6 +51,26 @@ async function following(args: readonly string[], count: number, change: () => v
   return { status, lines };
 }
 
+/** Follows until it ends by itself. */
+async function untilItFails(args: readonly string[], change: () => void) {
+  const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+  const child = spawn(process.execPath, [main, "follow", ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, FORCE_COLOR: "", NODE_OPTIONS: "" },
+  });
+  let errors = "";
+  let changed = false;
+  child.stderr.on("data", (data) => {
+    errors += data;
+    if (!changed && errors.includes("up to date")) {
+      changed = true;
+      change();
+    }
+  });
+  const [status] = (await once(child, "close")) as [number | null];
+  return { status, errors };
+}
+
 describe("follow", () => {
   it("ends when it is up to date, if it is to follow once", async () => {
     await using gateway = await Gateway.start();
@@ -113,6 +133,22 @@ describe("follow", () => {
     make(gateway, "notes/a", "notes/b", "tasks/a", "tasks/b");
     const args = ["follow", gateway.url, "--once", "--prefix", "notes/", "--id", "tasks/b"];
     assert.match((await run(args)).out, /^up to date: 3 vectors/);
+  });
+
+  it("ends with an error where its token runs out, and still writes the database", async () => {
+    await using gateway = await Gateway.start({ token: "short" });
+    make(gateway, "a");
+    const path = join(scratch, "until-then");
+    const args = [gateway.url, "--token", "short", "--export", path];
+    const { status, errors } = await untilItFails(args, () => {
+      gateway.token = "another";
+      gateway.cutAll();
+    });
+    assert.equal(status, 1);
+    assert.match(errors, /UNAUTHENTICATED/);
+    using db = new DeltaVectorDB({ dimensions: 3 });
+    db.import(readFileSync(path));
+    assert.equal(db.stateDigest(), gateway.all.stateDigest());
   });
 
   it("shows its token", async () => {

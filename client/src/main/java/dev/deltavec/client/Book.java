@@ -28,6 +28,10 @@ final class Book {
 
   private final String filter;
   private String epoch = "";
+
+  /** What the token lets one read; all if empty. */
+  private String prefix = "";
+
   private long[] offsets = new long[0];
 
   /** By replica that may have deltas which the service lacks: those that it has. */
@@ -53,9 +57,15 @@ final class Book {
     return offsets.length;
   }
 
+  /** Returns which prefixes the service had let the token read, as it told. */
+  synchronized String prefix() {
+    return prefix;
+  }
+
   /** Begins with nothing. */
-  synchronized void begin(String newEpoch, int shards) {
+  synchronized void begin(String newEpoch, int shards, String readable) {
     epoch = newEpoch;
+    prefix = readable;
     offsets = new long[shards];
     Arrays.fill(offsets, -1);
     version++;
@@ -87,8 +97,8 @@ final class Book {
   // ---------------------------------------------------------------- own deltas
 
   /** Forgets all offsets and replicas: the database was emptied. */
-  synchronized void restart(String newEpoch, int shards) {
-    begin(newEpoch, shards);
+  synchronized void restart(String newEpoch, int shards, String readable) {
+    begin(newEpoch, shards, readable);
     had.clear();
   }
 
@@ -139,6 +149,7 @@ final class Book {
     all.put("version", VERSION);
     all.put("filter", filter);
     all.put("epoch", epoch);
+    all.put("prefix", prefix);
     all.put("position", position);
     ArrayNode places = all.putArray("offsets");
     for (long offset : offsets) {
@@ -197,6 +208,7 @@ final class Book {
       return false;
     }
     epoch = all.path("epoch").asText();
+    prefix = all.path("prefix").asText();
     offsets = new long[all.path("offsets").size()];
     Arrays.setAll(offsets, i -> all.path("offsets").path(i).asLong(-1));
     had.clear();

@@ -23,6 +23,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Speaks the protocol of a service, one call at a time for each thread. */
@@ -34,6 +35,7 @@ final class Gateway implements AutoCloseable {
   private static final Duration ANSWER = Duration.ofSeconds(30);
   private static final int MAX_ERROR_BYTES = 1 << 16;
   private static final int MAX_REDIRECTS = 5;
+  private static final Pattern TOKEN = Pattern.compile("[\\w.~+/=-]+");
   static final ObjectMapper MAPPER = new ObjectMapper();
 
   private final URI base;
@@ -61,9 +63,22 @@ final class Gateway implements AutoCloseable {
             : http;
   }
 
+  /** What the service is, and what the token lets one read of it: prefixes, or all if empty. */
+  record Hello(ServiceInfo info, String prefix) {}
+
   /** Asks what the service is. */
   ServiceInfo info() throws InterruptedException {
-    JsonNode info = json(send(get("info")));
+    return hello().info();
+  }
+
+  /** Asks what the service is, and what one may read. */
+  Hello hello() throws InterruptedException {
+    HttpResponse<InputStream> response = send(get("info"));
+    String prefix = response.headers().firstValue("Deltavec-Prefix").orElse("");
+    return new Hello(info(json(response)), prefix);
+  }
+
+  private ServiceInfo info(JsonNode info) {
     int shards = info.path("shards").asInt();
     String epoch = info.path("epoch").asText();
     int dimensions = info.path("dimensions").asInt();
@@ -161,7 +176,7 @@ final class Gateway implements AutoCloseable {
     WebSocket.Builder builder =
         this.http.newWebSocketBuilder().connectTimeout(CONNECT).subprotocols("deltavec.v1");
     if (token != null) {
-      builder.header("Authorization", "Bearer " + token.get());
+      builder.header("Authorization", bearer(token));
     }
     try {
       return await(builder.buildAsync(uri, listener));
@@ -175,6 +190,29 @@ final class Gateway implements AutoCloseable {
     }
   }
 
+  /** Asks for the token. No message quotes it, as others would that find fault with a header. */
+  private static String bearer(Supplier<String> source) {
+    String text;
+    try {
+      text = source.get();
+    } catch (RuntimeException e) {
+      throw new ClientException(
+          ClientException.UNAVAILABLE,
+          "there is no token now: who is asked for it has thrown " + e.getClass().getSimpleName(),
+          e);
+    }
+    String trimmed = text == null ? "" : text.trim();
+    if (!TOKEN.matcher(trimmed).matches()) {
+      throw new ClientException(
+          "UNAUTHENTICATED",
+          trimmed.isEmpty()
+              ? "the token is empty"
+              : "the token has characters that no token has, such as spaces or line breaks",
+          null);
+    }
+    return "Bearer " + trimmed;
+  }
+
   private HttpRequest.Builder get(String path) {
     return HttpRequest.newBuilder(base.resolve(path)).timeout(ANSWER).GET();
   }
@@ -185,7 +223,7 @@ final class Gateway implements AutoCloseable {
     for (int redirects = 0; ; redirects++) {
       URI uri = next.build().uri();
       if (token != null && sameOrigin(uri)) {
-        next.setHeader("Authorization", "Bearer " + token.get());
+        next.setHeader("Authorization", bearer(token));
       }
       HttpResponse<InputStream> response;
       try {

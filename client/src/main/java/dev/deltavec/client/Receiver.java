@@ -102,8 +102,8 @@ final class Receiver implements Runnable, AutoCloseable {
           }
           progress.problem(e);
           if (anew(e)) {
-            ServiceInfo info = gateway.info();
-            following.sender().quietly(() -> following.alone(() -> empty(info)));
+            Gateway.Hello hello = gateway.hello();
+            following.sender().quietly(() -> following.alone(() -> empty(hello)));
             far = true;
           } else if (e.code().equals("UNAUTHENTICATED") && !refused) {
             refused = true; // the token may have run out
@@ -129,7 +129,7 @@ final class Receiver implements Runnable, AutoCloseable {
         } catch (InterruptedException ended) {
           return;
         }
-      } catch (RuntimeException e) { // of the database, the disk, or who gives the token
+      } catch (RuntimeException e) { // of the database, or the disk
         following.end(e);
         return;
       } catch (InterruptedException e) {
@@ -143,12 +143,16 @@ final class Receiver implements Runnable, AutoCloseable {
   }
 
   private void connect() throws InterruptedException {
-    ServiceInfo info = gateway.info();
+    Gateway.Hello hello = gateway.hello();
+    ServiceInfo info = hello.info();
     check(info);
     if (book.shards() == 0) {
-      book.begin(info.epoch(), info.shards());
+      book.begin(info.epoch(), info.shards(), hello.prefix());
     } else if (!book.epoch().equals(info.epoch()) || book.shards() != info.shards()) {
       throw new ClientException("EPOCH_CHANGED", "the service has begun anew", null);
+    } else if (!book.prefix().equals(hello.prefix())) {
+      // What could not be read was not in what came so far.
+      throw new ClientException("EPOCH_CHANGED", "the token lets one read other vectors", null);
     }
     List<Integer> wanted = filter.shards(info.shards());
     List<Integer> missing = wanted.stream().filter(shard -> book.offset(shard) < 0).toList();
@@ -484,7 +488,8 @@ final class Receiver implements Runnable, AutoCloseable {
    * Empties the database but for what the service lacks. What was merged and compacted cannot be
    * told from what the service has removed since, so nothing else will do.
    */
-  private void empty(ServiceInfo info) {
+  private void empty(Gateway.Hello hello) {
+    ServiceInfo info = hello.info();
     following.ignoreEdits();
     following.sender().allow(false);
     Own own = following.sender().own();
@@ -502,7 +507,7 @@ final class Receiver implements Runnable, AutoCloseable {
         }
       }
       byte[] carried = join(kept, others());
-      book.restart(info.epoch(), info.shards());
+      book.restart(info.epoch(), info.shards(), hello.prefix());
       kept.forEach(delta -> book.own(delta.replica()));
       book.carry(carried);
       following.save();

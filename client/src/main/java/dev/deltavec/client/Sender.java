@@ -147,7 +147,7 @@ final class Sender implements Runnable, AutoCloseable {
             // What is refused now is tried again with the next edit, or connection.
             waiting.forEach(flush -> flush.completeExceptionally(e));
           }
-        } catch (RuntimeException e) { // of the database, the disk, or who gives the token
+        } catch (RuntimeException e) { // of the database, or the disk
           waiting.forEach(flush -> flush.completeExceptionally(e));
           following.end(e);
           return;

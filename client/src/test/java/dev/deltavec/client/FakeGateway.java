@@ -75,6 +75,9 @@ final class FakeGateway implements AutoCloseable {
   /** So many posts are not taken. */
   final AtomicInteger busy = new AtomicInteger();
 
+  /** The prefix that may be read, as is told; that is all that it does. */
+  volatile String readable = "";
+
   /** Whether writers are refused. */
   volatile boolean readOnly;
 
@@ -208,6 +211,9 @@ final class FakeGateway implements AutoCloseable {
   }
 
   private void info(ServerRequest request, ServerResponse response) {
+    if (!readable.isEmpty()) {
+      response.header("Deltavec-Prefix", readable);
+    }
     response.send(
         Gateway.MAPPER
             .createObjectNode()

@@ -461,6 +461,20 @@ class FollowerTest {
   }
 
   @Test
+  void beginsWithSnapshotsWhereTheTokenLetsItReadOtherVectors() throws Exception {
+    gateway.readable = "notes%2F";
+    DeltaVectorDB db = database();
+    Following first = followReady(db, OPTIONS);
+    String cursor = first.cursor();
+    first.close();
+    followReady(db, OPTIONS.withSince(cursor)).close();
+    assertThat(gateway.snapshots).hasValue(4);
+    gateway.readable = "";
+    followReady(db, OPTIONS.withSince(cursor));
+    assertThat(gateway.snapshots).hasValue(8);
+  }
+
+  @Test
   void leavesVectorsAloneThatItDoesNotFollowWhenItBeginsAnew() throws Exception {
     DeltaVectorDB db = database();
     Following following = followReady(db, OPTIONS.withPrefixes(List.of("shared/")));
@@ -485,6 +499,30 @@ class FollowerTest {
       gateway.take(List.of(gateway.frames.encode(create("a", 1), 1_000, 1, 5)));
     }
     eventually(() -> db.has("a"));
+  }
+
+  @Test
+  void asksAgainForATokenWhereThatFails() throws Exception {
+    java.util.concurrent.atomic.AtomicInteger asked =
+        new java.util.concurrent.atomic.AtomicInteger();
+    gateway.token = "good";
+    followReady(
+        database(),
+        OPTIONS.withToken(() -> {
+          if (asked.getAndIncrement() < 3) {
+            throw new IllegalStateException("the place of tokens is closed");
+          }
+          return " good\n";
+        }));
+    assertThat(asked.get()).isGreaterThan(3);
+  }
+
+  @Test
+  void neverQuotesAToken() {
+    Following following = follow(database(), OPTIONS.withToken("secret\nsecret"));
+    assertThatThrownBy(() -> following.ready().join())
+        .hasMessageContaining("the token has characters")
+        .hasMessageNotContaining("secret");
   }
 
   @Test
