@@ -210,8 +210,9 @@ class SearcherTest {
     PartialAnswer found = here.search(query(2_000, LONG, "even", "odd"), List.of(0, 1));
     assertThat(found.missing()).isEmpty();
     int all = databases.get(0).size() + databases.get(1).size() - 12_000;
-    assertThat(found.results()).hasSize(all).isSortedAccordingTo((a, b) ->
-        Float.compare(a.score(), b.score()));
+    assertThat(found.results())
+        .hasSize(all)
+        .isSortedAccordingTo((a, b) -> Float.compare(a.score(), b.score()));
   }
 
   @Test
