@@ -17,6 +17,9 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +58,9 @@ public final class ShardedSearch implements AutoCloseable {
 
   private static final int SPARE_PART = 4;
 
+  /** So many vectors that are named are ranked by one call. */
+  private static final int RANK_PAGE = 1_024;
+
   /**
    * Standard deviations that a shard's part of the nearest, drawn by its hash, is above the mean.
    */
@@ -84,7 +90,11 @@ public final class ShardedSearch implements AutoCloseable {
   private boolean closed;
 
   /** A database that is here. */
-  private record Part(int shard, DeltaVectorDB db, DeltaVectorDB.Subscription subscription) {}
+  private record Part(int shard, DeltaVectorDB db, DeltaVectorDB.Subscription subscription) {
+    Comparator<SearchResult> order() {
+      return db.options().metric() == Metric.EUCLIDEAN ? NEAREST : HIGHEST;
+    }
+  }
 
   /**
    * Nothing to search yet, with one graph over all.
@@ -273,6 +283,55 @@ public final class ShardedSearch implements AutoCloseable {
               ? null
               : searchJoint(index, here, query, k, options);
       return best(found == null ? searchEach(here, query, k, options) : found, k, order(options));
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+
+  /**
+   * Ranks all vectors whose ids are wanted, exactly: for where these are few among many. Shards are
+   * gone through in pages, between which others may add and remove; one that is removed meanwhile
+   * adds no more.
+   *
+   * @param query {@code dimensions} finite values
+   * @param k how many to find, 1 or more
+   * @param wanted tells of an id; asked about each vector that is here
+   * @param going asked again and again whether to go on
+   * @return up to {@code k} hits, closest first, by the databases' metric; null if it was told to
+   *     end. O(vectors + wanted x dimensions)
+   * @throws DeltaException as {@link #search(float[], int)}
+   */
+  public @Nullable List<SearchResult> rank(
+      float[] query, int k, Predicate<String> wanted, BooleanSupplier going) {
+    if (k < 1) {
+      throw new DeltaException(ErrorCode.INVALID_ARGUMENT, "k must be 1 or more, not " + k);
+    }
+    List<SearchResult> found = new ArrayList<>();
+    for (Part part : parts) {
+      List<byte[]> ids = new ArrayList<>();
+      for (String id : whileHere(part, DeltaVectorDB::ids)) {
+        if (wanted.test(id)) {
+          ids.add(id.getBytes(StandardCharsets.UTF_8));
+        }
+      }
+      for (int from = 0; from < ids.size(); from += RANK_PAGE) {
+        if (!going.getAsBoolean()) {
+          return null;
+        }
+        List<byte[]> page = ids.subList(from, Math.min(ids.size(), from + RANK_PAGE));
+        found.addAll(whileHere(part, db -> db.rank(query, new int[0], 0, page)));
+      }
+      found = new ArrayList<>(best(found, k, part.order()));
+    }
+    return going.getAsBoolean() ? found : null;
+  }
+
+  /** Returns what a database has, or nothing if it is not here any more. */
+  private <T> List<T> whileHere(Part part, Function<DeltaVectorDB, List<T>> ask) {
+    lock.readLock().lock();
+    try {
+      requireOpen();
+      return byShard.get(part.shard()) == part ? ask.apply(part.db()) : List.of();
     } finally {
       lock.readLock().unlock();
     }

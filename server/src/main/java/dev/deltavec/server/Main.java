@@ -29,6 +29,9 @@ public final class Main {
   /** The command or the configuration is wrong. */
   static final int WRONG = 2;
 
+  /** Another process has joined the group with this node's id. */
+  static final int EXPELLED = 3;
+
   private static final String FORMAT = "java.util.logging.SimpleFormatter.format";
   private static final String USAGE =
       """
@@ -42,7 +45,8 @@ public final class Main {
           --dimensions N    values of every vector (384)
           --shards N        number of shards (4)
 
-      Ends on SIGTERM or Ctrl-C, gracefully. Exit codes: 0 ended, 1 could not start, 2 wrong use.
+      Ends on SIGTERM or Ctrl-C, gracefully. Exit codes: 0 ended, 1 could not start, 2 wrong use,
+      3 another process has joined with its node.id.
       """;
 
   private Main() {}
@@ -107,11 +111,11 @@ public final class Main {
         return OK;
       }
       if (command.dev) {
-        develop(command.options, out);
+        return develop(command.options, out);
       } else {
         Path file = command.config;
         if (file != null) {
-          serve(ServerConfig.of(ConfigFile.read(file)), out, "", () -> {});
+          return serve(ServerConfig.of(ConfigFile.read(file)), out, "", () -> {});
         }
       }
       return OK;
@@ -131,7 +135,7 @@ public final class Main {
     }
   }
 
-  private static void develop(List<String[]> options, PrintStream out) throws InterruptedException {
+  private static int develop(List<String[]> options, PrintStream out) throws InterruptedException {
     byte[] secret = new byte[16];
     new SecureRandom().nextBytes(secret);
     ConfigFile file =
@@ -159,15 +163,16 @@ public final class Main {
           ServerConfig.of(
               file.with("kafka.bootstrap", broker.bootstrap())
                   .with("node.data", data.resolve("node").toString()));
-      serve(config, out, " (for trying out: no tokens; files in " + data + ")", broker::close);
+      return serve(
+          config, out, " (for trying out: no tokens; files in " + data + ")", broker::close);
     } catch (RuntimeException | Error e) {
       broker.close();
       throw e;
     }
   }
 
-  /** Serves until the process is told to end. */
-  private static void serve(ServerConfig config, PrintStream out, String note, Runnable last)
+  /** Serves until the process is told to end, or is put out of the group; returns the exit code. */
+  private static int serve(ServerConfig config, PrintStream out, String note, Runnable last)
       throws InterruptedException {
     Logger log = System.getLogger("dev.deltavec.server");
     Server server = Server.start(config);
@@ -177,17 +182,21 @@ public final class Main {
       Signal.handle(new Signal(name), signal -> told.countDown());
     }
     boolean early = false;
-    while (!server.node().ready() && !early) {
+    while (!server.node().ready() && server.node().expelled() == null && !early) {
       early = told.await(20, TimeUnit.MILLISECONDS);
     }
-    if (!early) {
+    if (!early && server.node().expelled() == null) {
       out.println(
           "deltavec is ready at http://" + config.node().host() + ":" + server.port() + note);
       out.flush();
     }
-    told.await();
+    while (!early && server.node().expelled() == null) {
+      early = told.await(500, TimeUnit.MILLISECONDS);
+    }
+    boolean expelled = server.node().expelled() != null;
     server.drain();
     last.run();
     log.log(Level.INFO, "ended");
+    return expelled ? EXPELLED : OK;
   }
 }

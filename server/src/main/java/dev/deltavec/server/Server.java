@@ -5,6 +5,7 @@ import dev.deltavec.kafka.KafkaLogOptions;
 import dev.deltavec.kafka.Member;
 import dev.deltavec.kafka.ShardGroup;
 import dev.deltavec.log.DeltaLog;
+import dev.deltavec.log.LogException;
 import dev.deltavec.server.config.ConfigException;
 import dev.deltavec.server.config.ServerConfig;
 import dev.deltavec.server.gateway.Gateway;
@@ -32,6 +33,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import org.jspecify.annotations.Nullable;
 
 /** A node with its gateway, on its port. */
 public final class Server implements AutoCloseable {
@@ -53,7 +55,7 @@ public final class Server implements AutoCloseable {
    * Starts a server; when this returns it listens, and restores its shards.
    *
    * @throws ConfigException for a configuration that is not good
-   * @throws dev.deltavec.log.LogException if the log cannot be reached, or is not as configured
+   * @throws LogException if the log cannot be reached, or is not as configured
    */
   public static Server start(ServerConfig config) {
     KafkaLogOptions options = config.logOptions();
@@ -69,8 +71,23 @@ public final class Server implements AutoCloseable {
                       member,
                       config.shards().standbys(),
                       listener);
-              return group::close;
+              return membership(group);
             });
+  }
+
+  private static Grouping.Membership membership(ShardGroup group) {
+    return new Grouping.Membership() {
+      @Override
+      public @Nullable String failure() {
+        LogException failed = group.failure().orElse(null);
+        return failed == null ? null : String.valueOf(failed.getMessage());
+      }
+
+      @Override
+      public void close() {
+        group.close();
+      }
+    };
   }
 
   /** How a member joins. */

@@ -10,6 +10,7 @@ import dev.deltavec.SearchResult;
 import dev.deltavec.VectorDelta;
 import dev.deltavec.broker.EmbeddedBroker;
 import dev.deltavec.kafka.KafkaDeltaLog;
+import dev.deltavec.kafka.ShardGroup;
 import dev.deltavec.log.DeltaLog;
 import dev.deltavec.log.Shards;
 import dev.deltavec.server.config.ConfigFile;
@@ -216,6 +217,21 @@ class ServerTest {
                           && digest(first, shard).equals(digest(second, shard))));
       assertThat(all.stream().mapToInt(shard -> digest(first, shard).get("size").asInt()).sum())
           .isEqualTo(60);
+    }
+  }
+
+  @Test
+  void aNodeWhoseIdIsUsedAgainIsNoLongerReady() throws Exception {
+    Server first = start("a", 0);
+    await("ready", () -> first.node().ready());
+    assertThat(first.node().expelled()).isNull();
+    ServerConfig config = config("a", 0);
+    try (ShardGroup again =
+        ShardGroup.join(
+            config.logOptions(), config.kafka().group(), config.member(1), 0, view -> {})) {
+      await("put out", () -> first.node().expelled() != null);
+      assertThat(first.node().ready()).isFalse();
+      assertThat(again.failure()).isEmpty();
     }
   }
 

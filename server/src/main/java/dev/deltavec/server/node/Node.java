@@ -5,6 +5,7 @@ import dev.deltavec.log.DeltaLog;
 import dev.deltavec.log.LogException;
 import dev.deltavec.server.search.LocalSearch;
 import dev.deltavec.server.search.Peers;
+import dev.deltavec.server.search.SearchRequest;
 import dev.deltavec.server.search.Searcher;
 import dev.deltavec.server.shard.FollowerSnapshots;
 import dev.deltavec.server.shard.ShardRunner;
@@ -17,6 +18,8 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
@@ -33,6 +36,9 @@ public final class Node implements ShardService, AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(500);
   private static final Duration IDLE = Duration.ofMillis(200);
   private static final Duration BACKOFF = Duration.ofSeconds(1);
+
+  /** How long another node may take to say whether it has shards. */
+  private static final Duration PROBE = Duration.ofSeconds(1);
 
   /**
    * How a node works.
@@ -79,7 +85,8 @@ public final class Node implements ShardService, AutoCloseable {
   private final ExecutorService restores;
   private final ExecutorService workers;
   private final List<Thread> threads = new ArrayList<>();
-  private Grouping.@Nullable Membership membership;
+  private volatile Grouping.@Nullable Membership membership;
+  private volatile @Nullable String expelled;
   private volatile boolean draining;
   private volatile boolean stopping;
   private boolean closed;
@@ -169,12 +176,24 @@ public final class Node implements ShardService, AutoCloseable {
   private void maintain() {
     while (!stopping) {
       try {
-        host.maintain();
+        watchGroup();
+        if (expelled == null && !draining) { // else another writes the states of its shards
+          host.maintain();
+        }
         metrics.update(host);
       } catch (Throwable e) {
         complain("maintenance failed", e);
       }
       pause(settings.maintainEvery());
+    }
+  }
+
+  private void watchGroup() {
+    Grouping.Membership member = membership;
+    String why = member == null ? null : member.failure();
+    if (why != null && expelled == null) {
+      expelled = why;
+      LOG.log(Level.ERROR, "this node is no longer in its group, and is to be ended: {0}", why);
     }
   }
 
@@ -269,7 +288,15 @@ public final class Node implements ShardService, AutoCloseable {
 
   @Override
   public boolean ready() {
-    return !draining && host.ready();
+    return !draining && expelled == null && host.ready();
+  }
+
+  /**
+   * Returns why the group has put this node out, as another process has joined with its id; null if
+   * it has not. It does not come back: it is no longer ready, and is to be ended.
+   */
+  public @Nullable String expelled() {
+    return expelled;
   }
 
   @Override
@@ -290,9 +317,12 @@ public final class Node implements ShardService, AutoCloseable {
   // ---------------------------------------------------------------- the end
 
   /**
-   * Is no longer ready, writes states of its own shards and leaves the group; it still answers.
+   * Is no longer ready, writes states of its own shards and leaves the group; then it goes on
+   * applying and answering until others can answer for each of its shards. When this returns it
+   * still answers.
    *
-   * @param timeout after which no more states are begun to be written
+   * @param timeout after which no more states are begun to be written, and others are no longer
+   *     waited for
    */
   public void drain(Duration timeout) {
     draining = true;
@@ -301,9 +331,54 @@ public final class Node implements ShardService, AutoCloseable {
       member = membership;
       membership = null;
     }
-    if (member != null) {
+    if (member == null) {
+      return;
+    }
+    long until = System.nanoTime() + timeout.toNanos();
+    if (expelled == null) {
       host.writeStates(timeout);
-      member.close();
+    }
+    member.close();
+    if (expelled == null) {
+      handOver(until);
+    }
+  }
+
+  /** Waits until each shard that is here can be searched at another node. */
+  private void handOver(long until) {
+    Set<Integer> open = new TreeSet<>();
+    host.allReady().forEach(runner -> open.add(runner.shard()));
+    List<String> others = host.others();
+    float[] any = new float[info.dimensions()];
+    any[0] = 1;
+    Query probe = new Query(any, 1, null, null, List.of(), PROBE);
+    try {
+      while (!open.isEmpty() && !others.isEmpty() && System.nanoTime() - until < 0) {
+        for (String url : others) {
+          probe(url, new SearchRequest(probe, List.copyOf(open)), open);
+        }
+        if (!open.isEmpty()) {
+          Thread.sleep(IDLE);
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    if (!open.isEmpty()) {
+      LOG.log(Level.WARNING, "nobody else can be asked for shards {0} yet", open);
+    }
+  }
+
+  private void probe(String url, SearchRequest request, Set<Integer> open)
+      throws InterruptedException {
+    if (request.shards().isEmpty()) {
+      return;
+    }
+    try {
+      List<Integer> missing = peers.search(url, request, PROBE).missing();
+      open.removeIf(shard -> request.shards().contains(shard) && !missing.contains(shard));
+    } catch (IOException e) {
+      LOG.log(Level.DEBUG, "{0} does not answer: {1}", url, e.getMessage());
     }
   }
 

@@ -1,6 +1,8 @@
 package dev.deltavec.server.node;
 
+import dev.deltavec.core.DeltaException;
 import dev.deltavec.log.LogException;
+import dev.deltavec.server.shard.OwnerStates;
 import dev.deltavec.server.shard.ShardCounters;
 import dev.deltavec.server.shard.ShardRunner;
 import io.micrometer.core.instrument.Counter;
@@ -17,6 +19,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +34,7 @@ public final class NodeMetrics implements AutoCloseable {
   private final MultiGauge lag;
   private final MultiGauge offsets;
   private final MultiGauge vectors;
+  private final MultiGauge states;
   private final Timer whole;
   private final Timer partial;
   private final Counter missing;
@@ -54,6 +58,11 @@ public final class NodeMetrics implements AutoCloseable {
     vectors =
         MultiGauge.builder("deltavec.shard.vectors")
             .description("Live vectors of a shard")
+            .register(registry);
+    states =
+        MultiGauge.builder("deltavec.shard.states.age")
+            .description("For how long changes of an own shard have no states in the log")
+            .baseUnit("seconds")
             .register(registry);
     whole = search("whole");
     partial = search("partial");
@@ -101,8 +110,7 @@ public final class NodeMetrics implements AutoCloseable {
         .register(registry);
   }
 
-  private void shards(
-      String state, ShardHost host, java.util.function.Predicate<ShardHost.Status> which) {
+  private void shards(String state, ShardHost host, Predicate<ShardHost.Status> which) {
     Gauge.builder(
             "deltavec.node.shards", host, node -> node.status().stream().filter(which).count())
         .description("Shards that are here")
@@ -119,6 +127,7 @@ public final class NodeMetrics implements AutoCloseable {
   void update(ShardHost host) {
     List<MultiGauge.Row<?>> sizes = new ArrayList<>();
     List<MultiGauge.Row<?>> positions = new ArrayList<>();
+    List<MultiGauge.Row<?>> ages = new ArrayList<>();
     for (ShardHost.Status status : host.status()) {
       ShardRunner runner = status.runner().orElse(null);
       if (runner == null || !runner.ready()) {
@@ -129,9 +138,14 @@ public final class NodeMetrics implements AutoCloseable {
       }
       sizes.add(MultiGauge.Row.of(tags(status), runner, NodeMetrics::size));
       positions.add(MultiGauge.Row.of(tags(status), runner, ShardRunner::next));
+      OwnerStates writing = status.states().orElse(null);
+      if (writing != null) {
+        ages.add(MultiGauge.Row.of(tags(status), writing, known -> known.age() / 1000.0));
+      }
     }
     vectors.register(sizes, true);
     offsets.register(positions, true);
+    states.register(ages, true);
     if (System.nanoTime() - lagAsked > LAG_EVERY.toNanos() || lagAsked == 0) {
       lagAsked = System.nanoTime();
       updateLag(host);
@@ -160,7 +174,7 @@ public final class NodeMetrics implements AutoCloseable {
     try {
       var db = runner.openDb();
       return db == null ? Double.NaN : db.size();
-    } catch (dev.deltavec.core.DeltaException e) {
+    } catch (DeltaException e) {
       return Double.NaN; // closed just now
     }
   }
@@ -172,6 +186,7 @@ public final class NodeMetrics implements AutoCloseable {
       lag.register(List.of(), true);
       offsets.register(List.of(), true);
       vectors.register(List.of(), true);
+      states.register(List.of(), true);
     }
   }
 }

@@ -337,7 +337,7 @@ public final class ShardHost implements AutoCloseable {
       }
     }
     try {
-      snapshots.clean();
+      snapshots.clean(shard -> slots[shard].runner != null);
     } catch (IOException e) {
       LOG.log(Level.WARNING, "old snapshots cannot be removed: " + e.getMessage());
     }
@@ -455,6 +455,7 @@ public final class ShardHost implements AutoCloseable {
                 slot.shard,
                 slot.role == Slot.Role.OWNER,
                 Optional.ofNullable(runner),
+                Optional.ofNullable(slot.states),
                 Optional.ofNullable(slot.problem),
                 slot.restoreMillis));
       }
@@ -467,6 +468,7 @@ public final class ShardHost implements AutoCloseable {
    *
    * @param owner whether it is this node's own
    * @param runner the shard, once it is being restored
+   * @param states what writes its states, if it is this node's own and here
    * @param problem why it is not here, if that is so
    * @param restoreMillis how long it took to open it
    */
@@ -474,6 +476,7 @@ public final class ShardHost implements AutoCloseable {
       int shard,
       boolean owner,
       Optional<ShardRunner> runner,
+      Optional<OwnerStates> states,
       Optional<String> problem,
       long restoreMillis) {}
 
@@ -502,17 +505,24 @@ public final class ShardHost implements AutoCloseable {
     now.placement().standbys(shard).forEach(member -> urls.add(member.url()));
     View before = previous;
     if (before != null && clock.millis() - viewSince < host.linger().toMillis()) {
-      before
-          .placement()
-          .owner(shard)
-          .filter(
-              member -> now.members().stream().anyMatch(other -> other.id().equals(member.id())))
-          .map(Member::url)
-          .ifPresent(urls::add);
+      // Also if it has left the group: who is drained answers until the new owner does.
+      before.placement().owner(shard).map(Member::url).ifPresent(urls::add);
     }
     urls.remove(now.self().url());
     urls.remove("");
     return List.copyOf(urls);
+  }
+
+  /** Returns the URLs of the other members that take shards. */
+  List<String> others() {
+    View now = view;
+    return now == null
+        ? List.of()
+        : now.members().stream()
+            .filter(member -> member.capacity() > 0 && !member.id().equals(now.self().id()))
+            .map(Member::url)
+            .filter(url -> !url.isEmpty())
+            .toList();
   }
 
   /** Returns what was counted in all shards. */

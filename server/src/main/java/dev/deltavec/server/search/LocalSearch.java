@@ -14,11 +14,17 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /** Searches shards that are in this process. Safe for use by any number of threads. */
 public final class LocalSearch implements AutoCloseable {
   /** With prefixes, so many times as many are looked for until enough have one of them. */
   private static final int WIDER = 8;
+
+  /** Rather than look for more than this, all that have a prefix are compared with the query. */
+  private static final int WIDEST = 10_000;
 
   private final ShardedSearch all;
   private final Set<Integer> present = ConcurrentHashMap.newKeySet();
@@ -54,18 +60,23 @@ public final class LocalSearch implements AutoCloseable {
 
   /**
    * Searches shards; those that are not here, or go away meanwhile, are missing. What others that
-   * are here have may be among the results.
+   * are here have may be among the results. Where the query's deadline passes while those with a
+   * prefix are looked for, all are missing.
    *
    * @throws DeltaException for a query that is wrong
    */
   public PartialAnswer search(Query query, Collection<Integer> wanted) {
+    long deadline = System.nanoTime() + query.deadline().toNanos();
     SearchOptions options = options(query);
     List<Integer> missing = wanted.stream().filter(shard -> !has(shard)).toList();
     if (missing.size() == wanted.size()) {
       return new PartialAnswer(List.of(), missing);
     }
     try {
-      List<SearchResult> found = search(query, options);
+      List<SearchResult> found = search(query, options, deadline);
+      if (found == null) {
+        return new PartialAnswer(List.of(), List.copyOf(wanted));
+      }
       return new PartialAnswer(found, wanted.stream().filter(shard -> !has(shard)).toList());
     } catch (DeltaException e) {
       if (e.code() == ErrorCode.CLOSED || e.code() == ErrorCode.OUT_OF_MEMORY) {
@@ -98,19 +109,25 @@ public final class LocalSearch implements AutoCloseable {
     return options;
   }
 
-  private List<SearchResult> search(Query query, SearchOptions options) {
+  /** Returns null if it has not come to an end by the deadline. */
+  private @Nullable List<SearchResult> search(Query query, SearchOptions options, long deadline) {
     int k = query.k();
     if (query.prefixes().isEmpty()) {
       return all.search(query.vector(), k, options);
     }
     // A filter that is code would have the databases to itself, and hold up everybody else.
+    Predicate<String> wanted = id -> query.prefixes().stream().anyMatch(id::startsWith);
+    BooleanSupplier going = () -> System.nanoTime() - deadline < 0;
     long wide = k;
-    while (true) {
+    while (going.getAsBoolean()) {
       wide = Math.min(Integer.MAX_VALUE, wide * WIDER);
+      if (wide > WIDEST && options.filter() == null) {
+        return all.rank(query.vector(), k, wanted, going);
+      }
       List<SearchResult> found = all.search(query.vector(), (int) wide, options);
       List<SearchResult> kept = new ArrayList<>();
       for (SearchResult each : found) {
-        if (kept.size() < k && query.prefixes().stream().anyMatch(each.id()::startsWith)) {
+        if (kept.size() < k && wanted.test(each.id())) {
           kept.add(each);
         }
       }
@@ -118,6 +135,7 @@ public final class LocalSearch implements AutoCloseable {
         return kept;
       }
     }
+    return null;
   }
 
   Ranking ranking() {

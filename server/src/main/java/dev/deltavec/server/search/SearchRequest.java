@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -103,7 +104,7 @@ public record SearchRequest(Query query, List<Integer> shards) {
   }
 
   static void text(DataOutputStream out, String text) throws IOException {
-    byte[] utf8 = text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
     out.writeInt(utf8.length);
     out.write(utf8);
   }
@@ -111,7 +112,7 @@ public record SearchRequest(Query query, List<Integer> shards) {
   static String text(DataInputStream in) throws IOException {
     byte[] utf8 = new byte[count(in)];
     in.readFully(utf8);
-    return new String(utf8, java.nio.charset.StandardCharsets.UTF_8);
+    return new String(utf8, StandardCharsets.UTF_8);
   }
 
   static int count(DataInputStream in) throws IOException {

@@ -6,6 +6,8 @@ import dev.deltavec.core.ErrorCode;
 import dev.deltavec.server.node.Answer;
 import dev.deltavec.server.node.Query;
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -21,12 +23,13 @@ import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Searches all shards: those that are here in the thread that asks, others by their nodes at the
- * same time. A node that fails, or does not have the shard, is followed by the next that may have
- * it; one that does not answer for some time is accompanied by it. What is not there by the
- * deadline is missing.
+ * Searches all shards: those that are here, and at the same time others by their nodes. A node that
+ * fails, or does not have the shard, is followed by the next that may have it; one that does not
+ * answer for some time is accompanied by it. What is not there by the deadline is missing.
  */
 public final class Searcher {
+  private static final Logger LOG = System.getLogger("dev.deltavec.server");
+
   private final int shards;
   private final int dimensions;
   private final LocalSearch local;
@@ -59,8 +62,18 @@ public final class Searcher {
     this.hedge = hedge;
   }
 
-  /** What has come back from a node. */
-  private record Reply(String url, List<Integer> asked, @Nullable PartialAnswer answer) {}
+  /**
+   * What has come back from a node, or this one.
+   *
+   * @param answer null if it has failed
+   * @param wrong what is wrong with the query, if that is so
+   */
+  private record Reply(
+      List<Integer> asked, @Nullable PartialAnswer answer, @Nullable DeltaException wrong) {
+    static Reply failed(List<Integer> asked) {
+      return new Reply(asked, null, null);
+    }
+  }
 
   /** One search under way. Of the thread that asks. */
   private final class Run {
@@ -83,8 +96,29 @@ public final class Searcher {
       return deadline - System.nanoTime();
     }
 
+    /** Searches what is here, in a thread of its own: this one may have to leave without it. */
+    void askHere(List<Integer> mine) {
+      underWay++;
+      // Not among those that are interrupted: the databases are not to see that.
+      Thread.ofVirtual().name("search-here").start(() -> replies.add(searchHere(mine)));
+    }
+
+    private Reply searchHere(List<Integer> mine) {
+      try {
+        return new Reply(mine, local.search(query, mine), null);
+      } catch (DeltaException e) {
+        return new Reply(mine, null, e);
+      } catch (Throwable e) { // without a reply all would wait till the deadline
+        LOG.log(Level.ERROR, "searching the shards that are here failed", e);
+        return Reply.failed(mine);
+      }
+    }
+
     /** Asks the next nodes that may have these shards. */
     void ask(Iterable<Integer> wanted) {
+      if (left() <= 0) {
+        return;
+      }
       Map<String, List<Integer>> byUrl = new LinkedHashMap<>();
       for (int shard : wanted) {
         List<String> urls = untried.getOrDefault(shard, List.of());
@@ -110,17 +144,23 @@ public final class Searcher {
               query.prefixes(),
               left);
       try {
-        return new Reply(url, some, peers.search(url, new SearchRequest(rest, some), left));
+        return new Reply(some, peers.search(url, new SearchRequest(rest, some), left), null);
       } catch (IOException e) {
-        return new Reply(url, some, null);
+        return Reply.failed(some);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
-        return new Reply(url, some, null);
+        return Reply.failed(some);
+      } catch (Throwable e) {
+        LOG.log(Level.ERROR, "searching at " + url + " failed", e);
+        return Reply.failed(some);
       }
     }
 
     void take(Reply reply) {
       underWay--;
+      if (reply.wrong != null) {
+        throw reply.wrong;
+      }
       PartialAnswer answer = reply.answer;
       if (answer == null) {
         ask(reply.asked);
@@ -148,6 +188,10 @@ public final class Searcher {
           ask(List.copyOf(open));
         }
       }
+      // What has come is not thrown away, however late it is looked at.
+      for (Reply last = replies.poll(); last != null; last = replies.poll()) {
+        take(last);
+      }
     }
   }
 
@@ -170,14 +214,10 @@ public final class Searcher {
     List<Integer> others = new ArrayList<>(run.open);
     others.removeAll(mine);
     run.ask(others);
+    if (!mine.isEmpty()) {
+      run.askHere(mine);
+    }
     try {
-      if (!mine.isEmpty()) {
-        PartialAnswer answer = local.search(query, mine);
-        mine.removeAll(answer.missing());
-        mine.forEach(run.open::remove);
-        run.found.add(answer.results());
-        run.ask(answer.missing());
-      }
       run.await();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // what has been found is the answer

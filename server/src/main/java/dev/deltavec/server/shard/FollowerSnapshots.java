@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
+import java.util.function.IntPredicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -183,16 +184,25 @@ public final class FollowerSnapshots {
     all.put(snapshot.offset, new Kept(snapshot, clock.millis()));
   }
 
-  /** Removes snapshots that have long been followed by a newer one. */
-  public void clean() throws IOException {
+  /**
+   * Removes snapshots that have long been followed by a newer one, and all old ones of shards that
+   * are not here.
+   *
+   * @param here tells whether a shard is here, so that its newest snapshot is of use
+   * @throws IOException if the disk fails
+   */
+  public void clean(IntPredicate here) throws IOException {
     List<Path> old = new ArrayList<>();
     synchronized (this) {
       long limit = clock.millis() - settings.snapshotKeep().toMillis();
-      for (TreeMap<Long, Kept> all : kept.values()) {
+      kept.forEach((shard, all) -> {
         while (all.size() > 1 && all.higherEntry(all.firstKey()).getValue().since < limit) {
           old.add(all.pollFirstEntry().getValue().snapshot.file);
         }
-      }
+        if (all.size() == 1 && !here.test(shard) && all.firstEntry().getValue().since < limit) {
+          old.add(all.pollFirstEntry().getValue().snapshot.file);
+        }
+      });
     }
     for (Path file : old) {
       Files.deleteIfExists(file);

@@ -25,6 +25,11 @@ public final class OwnerStates implements AutoCloseable {
   private static final Logger LOG = System.getLogger("dev.deltavec.server");
   private static final int PATIENCE = 30;
 
+  /** After a failure so many milliseconds are waited, twice as many after the next. */
+  private static final long FIRST_WAIT = 1_000;
+
+  private static final long LONGEST_WAIT = 300_000;
+
   private final ShardRunner runner;
   private final InstantSource clock;
   private final long trackedFrom;
@@ -32,7 +37,9 @@ public final class OwnerStates implements AutoCloseable {
   private boolean known;
   private volatile boolean fenced;
   private boolean closed;
-  private long writtenAt;
+  private volatile long writtenAt;
+  private int failures;
+  private long retryAt;
   private volatile long writtenOffset;
 
   /** Begins to collect what changes in a shard that has been restored. */
@@ -55,14 +62,42 @@ public final class OwnerStates implements AutoCloseable {
     return fenced;
   }
 
-  /** Writes states if enough records or time have passed since it last did. */
+  /**
+   * Returns for how many milliseconds what has changed has not been written; 0 if all is written.
+   */
+  public long age() {
+    return runner.next() == writtenOffset ? 0 : Math.max(0, clock.millis() - writtenAt);
+  }
+
+  /**
+   * Writes states if enough records or time have passed since it last did. After it has failed it
+   * does nothing for a while, twice as long each time up to five minutes: each time it reads states
+   * of all that has changed. One vector whose state cannot be written holds up the shard, since the
+   * offset that states are written with says that those of all vectors are there.
+   *
+   * @return as {@link #write}
+   * @throws LogException as {@link #write}
+   */
   public boolean writeIfDue() {
+    if (clock.millis() < retryAt) {
+      return false;
+    }
     long records = runner.next() - Math.max(0, writtenOffset);
     ShardSettings settings = runner.settings();
     boolean due =
         records >= settings.stateRecords()
             || (records > 0 && clock.millis() - writtenAt >= settings.stateEvery().toMillis());
-    return due && write();
+    if (!due) {
+      return false;
+    }
+    try {
+      boolean written = write();
+      failures = 0;
+      return written;
+    } catch (RuntimeException | Error e) {
+      retryAt = clock.millis() + Math.min(LONGEST_WAIT, FIRST_WAIT << Math.min(failures++, 10));
+      throw e;
+    }
   }
 
   /**
@@ -108,7 +143,7 @@ public final class OwnerStates implements AutoCloseable {
       runner.requireStore().stateOffset(changed.offset());
       LOG.log(Level.DEBUG, "states of shard {0}: {1} up to {2}", shard, written, changed.offset());
       return true;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       runner.addChanged(changed.ids());
       closeWriter();
       if (e instanceof LogException failed && failed.reason() == LogException.Reason.FENCED) {
@@ -124,7 +159,17 @@ public final class OwnerStates implements AutoCloseable {
     DeltaVectorDB db = runner.db();
     for (String id : ids) {
       runner.requireGoing();
-      open.put(id, db.state(id));
+      try {
+        open.put(id, db.state(id));
+      } catch (DeltaException e) {
+        LOG.log(
+            Level.WARNING,
+            "the state of a vector of shard {0}, {1}, cannot be made: {2}",
+            runner.shard(),
+            id,
+            e.getMessage());
+        throw e;
+      }
     }
     return ids.size();
   }

@@ -18,6 +18,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The files of one shard: its database, and beside it a note which log that was fed from and how it
@@ -131,7 +132,7 @@ final class ShardStore implements AutoCloseable {
         .allMatch(each -> each.getValue().equals(found.get(each.getKey())));
   }
 
-  private static @org.jspecify.annotations.Nullable ObjectNode read(Path file) {
+  private static @Nullable ObjectNode read(Path file) {
     try {
       return JSON.readTree(file.toFile()) instanceof ObjectNode object ? object : null;
     } catch (IOException e) {
@@ -187,10 +188,8 @@ final class ShardStore implements AutoCloseable {
   }
 
   private static void setAside(Path directory) throws IOException {
-    Path aside = directory;
-    for (int i = 1; Files.exists(aside); i++) {
-      aside = directory.resolveSibling(directory.getFileName() + ".aside-" + i);
-    }
+    Path aside = directory.resolveSibling(directory.getFileName() + ".aside-1");
+    remove(aside); // one is enough to look at, and more would fill the disk
     Files.move(directory, aside);
     LOG.log(Level.WARNING, "set aside as {0}; the shard is made anew from the log", aside);
   }
@@ -211,8 +210,7 @@ final class ShardStore implements AutoCloseable {
           }
 
           @Override
-          public FileVisitResult postVisitDirectory(
-              Path visited, @org.jspecify.annotations.Nullable IOException failed)
+          public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException failed)
               throws IOException {
             if (failed != null) {
               throw failed;

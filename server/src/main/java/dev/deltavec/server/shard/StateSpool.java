@@ -9,6 +9,8 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -55,7 +57,7 @@ final class StateSpool implements AutoCloseable {
   void drain(Consumer<byte[]> merge) throws IOException {
     out.flush();
     Place[] sorted = places.values().toArray(Place[]::new);
-    java.util.Arrays.sort(sorted, java.util.Comparator.comparingLong(Place::at));
+    Arrays.sort(sorted, Comparator.comparingLong(Place::at));
     try (FileChannel in = FileChannel.open(file, StandardOpenOption.READ)) {
       int from = 0;
       while (from < sorted.length) {

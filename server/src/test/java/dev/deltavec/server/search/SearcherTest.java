@@ -201,4 +201,24 @@ class SearcherTest {
     assertThatThrownBy(() -> PartialAnswer.decode(new byte[] {9, 9, 9}))
         .isInstanceOf(IOException.class);
   }
+
+  @Test
+  void aNarrowPrefixAmongManyIsFoundExactly() {
+    for (int i = 0; i < 12_000; i++) {
+      databases.get(0).applyDelta(VectorDelta.create("many" + i, new float[] {17 + i / 1e5f}));
+    }
+    PartialAnswer found = here.search(query(2_000, LONG, "even", "odd"), List.of(0, 1));
+    assertThat(found.missing()).isEmpty();
+    int all = databases.get(0).size() + databases.get(1).size() - 12_000;
+    assertThat(found.results())
+        .hasSize(all)
+        .isSortedAccordingTo((a, b) -> Float.compare(a.score(), b.score()));
+  }
+
+  @Test
+  void aPrefixThatIsStillLookedForAtTheDeadlineIsMissing() {
+    PartialAnswer late = here.search(query(5, Duration.ZERO, "none"), List.of(0, 1));
+    assertThat(late.missing()).containsExactly(0, 1);
+    assertThat(late.results()).isEmpty();
+  }
 }

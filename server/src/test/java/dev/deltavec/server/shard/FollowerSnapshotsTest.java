@@ -102,10 +102,10 @@ class FollowerSnapshotsTest {
     }
     shard.apply(runner);
     FollowerSnapshots.Snapshot second = snapshots.of(runner);
-    snapshots.clean();
+    snapshots.clean(n -> true);
     assertThat(snapshots.at(0, first.offset())).isEqualTo(first);
     shard.clock.advance(60_001);
-    snapshots.clean();
+    snapshots.clean(n -> true);
     assertThat(snapshots.at(0, first.offset())).isNull();
     assertThat(first.file()).doesNotExist();
     assertThat(snapshots.at(0, second.offset())).isEqualTo(second);
@@ -124,5 +124,18 @@ class FollowerSnapshotsTest {
   void aShardThatIsNotReadyHasNone() {
     runner.close();
     assertThatThrownBy(() -> snapshots.of(runner)).isInstanceOf(IOException.class);
+  }
+
+  @Test
+  void theNewestSnapshotOfAShardThatIsNotHereGoesAfterAWhile() throws Exception {
+    FollowerSnapshots.Snapshot only = snapshots.of(runner);
+    snapshots.clean(n -> false);
+    assertThat(only.file()).exists();
+    shard.clock.advance(60_001);
+    snapshots.clean(n -> true);
+    assertThat(only.file()).exists();
+    snapshots.clean(n -> false);
+    assertThat(only.file()).doesNotExist();
+    assertThat(snapshots.at(0, only.offset())).isNull();
   }
 }

@@ -173,4 +173,33 @@ class OwnerStatesTest {
       assertThat(shard.log.readStates(0, (id, state) -> {})).isEmpty();
     }
   }
+
+  @Test
+  void afterAFailureWritingIsNotDueForTwiceAsLongEachTime() {
+    int[] commits = {0};
+    shard.log.faults(
+        new MemoryDeltaLog.Faults() {
+          @Override
+          public MemoryDeltaLog.Fault commit(int number, DeltaLog.StateMark mark) {
+            commits[0]++;
+            return MemoryDeltaLog.Fault.BEFORE;
+          }
+        });
+    try (OwnerStates states = new OwnerStates(runner, shard.clock)) {
+      shard.clock.advance(Duration.ofMinutes(10).toMillis());
+      for (int second = 0; second < 15; second++) {
+        try {
+          states.writeIfDue();
+        } catch (LogException e) {
+          assertThat(e.reason()).isNotNull();
+        }
+        shard.clock.advance(1_000);
+      }
+      assertThat(commits[0]).isEqualTo(4); // at 0, 1, 3 and 7
+      assertThat(states.age()).isEqualTo(615_000);
+      shard.log.faults(MemoryDeltaLog.Faults.NONE);
+      assertThat(states.writeIfDue()).isTrue();
+      assertThat(states.age()).isZero();
+    }
+  }
 }
