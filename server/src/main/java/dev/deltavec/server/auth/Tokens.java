@@ -24,6 +24,8 @@ import java.nio.file.Path;
 import java.text.ParseException;
 import java.util.Date;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -131,7 +133,38 @@ public final class Tokens {
     if (subject.isEmpty() || subject.length() > MAX_SUBJECT) {
       throw new AuthException("the token's subject has not 1 to " + MAX_SUBJECT + " characters");
     }
-    return new Subject(subject, Scopes.parse(scope), expires.toInstant());
+    List<String> clients = list(claims, "clients");
+    List<String> replicas = list(claims, "replicas");
+    return new Subject(
+        subject,
+        Scopes.parse(scope),
+        expires.toInstant(),
+        clients == null ? null : new HashSet<>(clients),
+        replicas == null ? null : replicas(replicas));
+  }
+
+  private static @Nullable List<String> list(JWTClaimsSet claims, String name)
+      throws AuthException {
+    try {
+      List<String> list = claims.getStringListClaim(name);
+      if (list != null && list.contains(null)) {
+        throw new AuthException("the token's claim " + name + " is no list of texts");
+      }
+      return list;
+    } catch (ParseException e) {
+      throw new AuthException("the token's claim " + name + " is no list of texts");
+    }
+  }
+
+  private static Set<Long> replicas(List<String> hex) throws AuthException {
+    Set<Long> replicas = new HashSet<>();
+    for (String one : hex) {
+      if (!one.matches("[0-9a-fA-F]{1,12}")) {
+        throw new AuthException("the token's replicas are not 1 to 12 hexadecimal digits each");
+      }
+      replicas.add(Long.parseLong(one, 16));
+    }
+    return replicas;
   }
 
   private JWTClaimsSet claims(String token) throws AuthException {

@@ -26,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -43,6 +44,7 @@ final class Appends implements AutoCloseable {
   private final DeltaLog log;
   private final ServiceInfo info;
   private final GatewayConfig.Limits limits;
+  private final GatewayConfig.Auth auth;
   private final RateLimits rates;
   private final InstantSource clock;
   private final Budget bodies;
@@ -51,18 +53,19 @@ final class Appends implements AutoCloseable {
   private final Counter deltas;
 
   /** Who made deltas that came without an id, and the number of the first. */
-  private record Sender(long replica, long sequence) {}
+  private record Sender(String client, long replica, long sequence) {}
 
   Appends(
       DeltaLog log,
       ServiceInfo info,
-      GatewayConfig.Limits limits,
+      GatewayConfig config,
       RateLimits rates,
       InstantSource clock,
       MeterRegistry meters) {
     this.log = log;
     this.info = info;
-    this.limits = limits;
+    limits = config.limits();
+    auth = config.auth();
     this.rates = rates;
     this.clock = clock;
     bodies = new Budget(limits.maxBodies(), "deltas are being written");
@@ -95,6 +98,9 @@ final class Appends implements AutoCloseable {
           "deltas in JSON need the headers Deltavec-Client and Deltavec-Sequence");
     }
     String name = call.subject().name();
+    if (sender != null) {
+      checkClient(sender.client, call.subject());
+    }
     long paid = Math.max(1, call.request().headers().contentLength().orElse(0));
     rates.bytes(name, paid);
     byte[] body = call.body(limits.maxBody(), limits.bodyMs(), share::resize);
@@ -102,6 +108,9 @@ final class Appends implements AutoCloseable {
     Instant now = clock.instant();
     List<Shared> shared = read(body, json, sender, now);
     check(shared, call.subject(), now);
+    if (sender == null) {
+      checkReplicas(shared, call.subject());
+    }
     rates.deltas(name, shared.size());
     long bytes = 0;
     for (Shared delta : shared) {
@@ -136,7 +145,7 @@ final class Appends implements AutoCloseable {
     if (first < 1 || first > MAX_SEQUENCE) {
       throw ApiException.invalid("Deltavec-Sequence must be from 1 to " + MAX_SEQUENCE);
     }
-    return new Sender(replica(client), first);
+    return new Sender(client, replica(client), first);
   }
 
   /** Returns the replica that stands for a client: 48 bits of a digest of its name. */
@@ -232,6 +241,42 @@ final class Appends implements AutoCloseable {
             "INVALID_ARGUMENT",
             "a delta of " + Instant.ofEpochMilli(delta.time()) + " is too far in the future",
             fields);
+      }
+    }
+  }
+
+  /** Refuses the name of another client: its deltas would be taken for repeats of these. */
+  private void checkClient(String client, Subject subject) {
+    Set<String> clients = subject.clients();
+    boolean bound = auth.bindClients() && !subject.scopes().writePrefixes().isEmpty();
+    boolean may =
+        clients != null
+            ? clients.contains(client)
+            : !bound || client.equals(subject.name()) || client.startsWith(subject.name() + "/");
+    if (!may) {
+      throw ApiException.forbidden(
+          "the token does not allow to write as the client "
+              + client
+              + "; it allows "
+              + (clients != null ? "those of its claim clients" : "its sub, and SUB/…"));
+    }
+  }
+
+  /** Refuses deltas of other replicas than the token names, if it has to. */
+  private void checkReplicas(List<Shared> shared, Subject subject) {
+    Set<Long> replicas = subject.replicas();
+    boolean bound = auth.bindReplicas() && !subject.scopes().writePrefixes().isEmpty();
+    if (replicas == null && !bound) {
+      return;
+    }
+    for (int i = 0; i < shared.size(); i++) {
+      long replica = shared.get(i).replica();
+      if (replicas == null || !replicas.contains(replica)) {
+        throw new ApiException(
+            403,
+            "FORBIDDEN",
+            "the token does not allow to write deltas of the replica " + Long.toHexString(replica),
+            Map.of("index", i, "vectorId", shared.get(i).vectorId()));
       }
     }
   }

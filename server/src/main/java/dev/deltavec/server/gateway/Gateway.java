@@ -147,7 +147,7 @@ public final class Gateway implements AutoCloseable {
     info = service.info();
     rates = new RateLimits(config.limits());
     tail = new Tail(log, options(config.follow()), meters);
-    appends = new Appends(log, info, config.limits(), rates, clock, meters);
+    appends = new Appends(log, info, config, rates, clock, meters);
     snapshots = new Snapshots(service, info, config);
     chunks = new Chunks(tail, info, config);
     searches = new Searches(service, info, config.limits());

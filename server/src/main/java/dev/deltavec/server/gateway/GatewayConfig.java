@@ -82,6 +82,10 @@ public record GatewayConfig(Auth auth, Limits limits, Cors cors, Follow follow, 
    * @param audience which {@code aud} tokens must have; null for any
    * @param leewaySeconds how far clocks may differ, 0 to 300
    * @param openMetrics {@code /metrics} needs no token with the scope {@code metrics}
+   * @param bindClients who may write prefixes only writes as a client of the token's claim {@code
+   *     clients}, or else as {@code sub} or {@code sub/…}
+   * @param bindReplicas who may write prefixes only writes frames of the token's claim {@code
+   *     replicas} only
    */
   public record Auth(
       boolean off,
@@ -91,12 +95,16 @@ public record GatewayConfig(Auth auth, Limits limits, Cors cors, Follow follow, 
       @Nullable String issuer,
       @Nullable String audience,
       int leewaySeconds,
-      boolean openMetrics) {
+      boolean openMetrics,
+      boolean bindClients,
+      boolean bindReplicas) {
     /** Tokens are needed. */
-    public static final Auth DEFAULTS = new Auth(false, null, null, null, null, null, 30, false);
+    public static final Auth DEFAULTS =
+        new Auth(false, null, null, null, null, null, 30, false, true, false);
 
     /** Everybody may do everything. */
-    public static final Auth OFF = new Auth(true, null, null, null, null, null, 30, true);
+    public static final Auth OFF =
+        new Auth(true, null, null, null, null, null, 30, true, true, false);
 
     @JsonCreator
     static Auth read(
@@ -107,7 +115,9 @@ public record GatewayConfig(Auth auth, Limits limits, Cors cors, Follow follow, 
         @JsonProperty("issuer") @Nullable String issuer,
         @JsonProperty("audience") @Nullable String audience,
         @JsonProperty("leewaySeconds") @Nullable Integer leewaySeconds,
-        @JsonProperty("openMetrics") @Nullable Boolean openMetrics) {
+        @JsonProperty("openMetrics") @Nullable Boolean openMetrics,
+        @JsonProperty("bindClients") @Nullable Boolean bindClients,
+        @JsonProperty("bindReplicas") @Nullable Boolean bindReplicas) {
       int leeway = or(leewaySeconds, DEFAULTS.leewaySeconds, 0, "auth.leewaySeconds");
       if (leeway > 300) {
         throw new IllegalArgumentException("auth.leewaySeconds must be at most 300");
@@ -120,17 +130,39 @@ public record GatewayConfig(Auth auth, Limits limits, Cors cors, Follow follow, 
           issuer,
           audience,
           leeway,
-          openMetrics != null && openMetrics);
+          openMetrics != null && openMetrics,
+          bindClients == null || bindClients,
+          bindReplicas != null && bindReplicas);
     }
 
     /** Returns this for tokens of a secret. */
     public Auth withSecret(String other) {
-      return new Auth(off, other, secretFile, jwks, issuer, audience, leewaySeconds, openMetrics);
+      return new Auth(
+          off,
+          other,
+          secretFile,
+          jwks,
+          issuer,
+          audience,
+          leewaySeconds,
+          openMetrics,
+          bindClients,
+          bindReplicas);
     }
 
     /** Returns this for tokens of a set of keys. */
     public Auth withJwks(String other) {
-      return new Auth(off, secret, secretFile, other, issuer, audience, leewaySeconds, openMetrics);
+      return new Auth(
+          off,
+          secret,
+          secretFile,
+          other,
+          issuer,
+          audience,
+          leewaySeconds,
+          openMetrics,
+          bindClients,
+          bindReplicas);
     }
 
     @Override

@@ -21,12 +21,16 @@ import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.PlainJWT;
 import com.nimbusds.jwt.SignedJWT;
 import dev.deltavec.DeltaFrames;
+import dev.deltavec.server.auth.AuthException;
+import dev.deltavec.server.auth.TokenOptions;
+import dev.deltavec.server.auth.Tokens;
 import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Date;
 import java.util.List;
@@ -53,7 +57,7 @@ class AuthTest {
     Files.writeString(keys, new JWKSet(List.of(rsa.toPublicJWK(), ec.toPublicJWK())).toString());
     GatewayConfig.Auth auth =
         new GatewayConfig.Auth(
-            false, SECRET, null, keys.toString(), "issuer", "deltavec", 0, false);
+            false, SECRET, null, keys.toString(), "issuer", "deltavec", 0, false, true, false);
     GatewayConfig.Limits d = GatewayConfig.Limits.DEFAULTS;
     fixture = new Fixture(directory, GatewayConfig.DEFAULTS.withAuth(auth).withLimits(d));
   }
@@ -118,6 +122,68 @@ class AuthTest {
             new JWSHeader.Builder(JWSAlgorithm.ES256).keyID("e").type(JOSEObjectType.JWT).build(),
             new ECDSASigner(ec));
     assertThat(get("/info", byEc).statusCode()).isEqualTo(200);
+  }
+
+  private static int postJson(JWTClaimsSet claims, String client) {
+    String body =
+        "{\"vectorId\":\"notes/1\",\"operation\":{\"type\":\"sparse\",\"indices\":[0],\"values\":[1]}}";
+    return Fixture.send(
+            fixture
+                .request("/deltas")
+                .header("Authorization", "Bearer " + token(claims))
+                .header("Content-Type", "application/json")
+                .header("Deltavec-Client", client)
+                .header("Deltavec-Sequence", "1")
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .build())
+        .statusCode();
+  }
+
+  @Test
+  void whoMayWritePrefixesOnlyWritesAsTheirOwnClients() {
+    JWTClaimsSet claims = claims("write:notes%2F").subject("bob").build();
+    assertThat(postJson(claims, "bob")).isEqualTo(200);
+    assertThat(postJson(claims, "bob/laptop")).isEqualTo(200);
+    assertThat(postJson(claims, "bobby")).isEqualTo(403);
+    assertThat(postJson(claims, "carol")).isEqualTo(403);
+    assertThat(postJson(claims("write").subject("bob").build(), "carol/2")).isEqualTo(200);
+  }
+
+  @Test
+  void clientsOfATokenAreAllThatItMayWriteAs() {
+    JWTClaimsSet claims = claims("write").subject("dan").claim("clients", List.of("x")).build();
+    assertThat(postJson(claims, "x")).isEqualTo(200);
+    assertThat(postJson(claims, "dan")).isEqualTo(403);
+  }
+
+  @Test
+  void replicasOfATokenAreAllWhoseFramesItMayWrite() {
+    byte[] frame = fixture.frame("notes/1");
+    String other = token(claims("write").claim("replicas", List.of("fffffffffffe")).build());
+    Fixture.assertError(post(frame, other), 403, "FORBIDDEN");
+    String bad = token(claims("write").claim("replicas", List.of("no")).build());
+    Fixture.assertError(post(frame, bad), 401, "UNAUTHENTICATED");
+  }
+
+  @Test
+  void keysThatCannotBeHadAreNoFaultOfTheToken() throws JOSEException {
+    Tokens tokens =
+        new Tokens(
+            new TokenOptions(null, "http://127.0.0.1:1/keys", null, null, Duration.ofSeconds(0)));
+    String token =
+        signed(
+            claims("read").build(),
+            new JWSHeader.Builder(JWSAlgorithm.RS256).keyID("r").build(),
+            new RSASSASigner(rsa));
+    assertThatThrownBy(() -> tokens.check(token))
+        .isInstanceOfSatisfying(
+            AuthException.class,
+            e -> {
+              assertThat(e.unknown()).isTrue();
+              assertThat(ApiException.of(e).status()).isEqualTo(503);
+            });
+    assertThatThrownBy(() -> tokens.check(token + "x.y"))
+        .isInstanceOfSatisfying(AuthException.class, e -> assertThat(e.unknown()).isFalse());
   }
 
   @Test
