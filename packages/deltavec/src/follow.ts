@@ -192,6 +192,8 @@ class Follower implements Following {
   #status: FollowStatus = "connecting";
   #place: Place | undefined;
   #info: GatewayInfo | undefined;
+  /** Which vectors the token let one see on the way to the place; undefined if that is not known. */
+  #prefix: string | undefined;
   /** What was saved last. */
   #saved: string | undefined;
   #saving: Promise<void> = Promise.resolve();
@@ -522,7 +524,10 @@ class Follower implements Following {
     const cursor = await this.#db.cursor();
     const { own } = this.#outbox;
     this.#saved = state && (text as string);
-    this.#place ??= state?.place;
+    if (this.#place === undefined) {
+      this.#place = state?.place;
+      this.#prefix = state?.prefix;
+    }
     for (const [replica, known] of state?.replicas ?? []) {
       const { last } = split(cursor, replica);
       // Also one that is acknowledged: another tab may go on with it, or this one only knows that it is there.
@@ -559,6 +564,10 @@ class Follower implements Following {
     this.#info = info;
     this.#requireFit(info);
     this.#returnToSaved();
+    if (this.#prefix !== undefined && this.#prefix !== info.prefix) {
+      this.#place = undefined; // what could not be seen before is in no chunk
+    }
+    this.#prefix = info.prefix;
     const known = this.#place;
     if (
       known !== undefined &&
@@ -1016,7 +1025,7 @@ class Follower implements Following {
     const next = this.#saving.then(async () => {
       const { own } = this.#outbox;
       const leaders = this.#db.leaders;
-      const state = { place: this.#place, replicas: own };
+      const state = { place: this.#place, replicas: own, prefix: this.#prefix ?? "" };
       const text = writeState(state, this.#url, this.#filter.query, this.#sending);
       if (text === this.#saved || this.#isMoved()) {
         return;
