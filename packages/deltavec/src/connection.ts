@@ -110,6 +110,8 @@ export class Connection {
   readonly #events: EventHub;
   readonly #calls = new Map<number, Call>();
   readonly #subscriptions = new Map<number, DeltaListener>();
+  /** Those who are told if what they are subscribed to cannot go on. */
+  readonly #ended = new WeakMap<DeltaListener, (error: unknown) => void>();
   readonly #block = new FrameBlock();
   readonly #writer: FrameWriter;
   #next = 1;
@@ -280,6 +282,7 @@ export class Connection {
     listener: DeltaListener,
     options: unknown,
     scope?: Scope,
+    ended?: (error: unknown) => void,
   ): { readonly ready: Promise<void>; readonly end: () => void } {
     let id = 0;
     const ready = new Promise<void>((resolve, reject) => {
@@ -289,6 +292,9 @@ export class Connection {
       });
       if (this.#calls.has(id)) {
         this.#subscriptions.set(id, listener);
+        if (ended) {
+          this.#ended.set(listener, ended);
+        }
       }
     });
     return {
@@ -515,8 +521,13 @@ export class Connection {
           const call = this.#take(id);
           if (call !== undefined) {
             call.reject(decodeError(value));
-          } else if (this.#subscriptions.delete(id)) {
-            this.#events.report(decodeError(value)); // it cannot go on
+          } else {
+            const listener = this.#subscriptions.get(id);
+            if (listener && this.#subscriptions.delete(id)) {
+              const error = decodeError(value); // it cannot go on
+              const ended = this.#ended.get(listener);
+              ended ? ended(error) : this.#events.report(error);
+            }
           }
           break;
         }

@@ -58,6 +58,8 @@ export interface GatewayInfo {
   readonly grid: number;
   readonly metric: string;
   readonly retentionMs: number;
+  /** Which vectors the token lets one see, as the server says it; empty for all. */
+  readonly prefix: string;
 }
 
 /** How a gateway is reached. */
@@ -142,7 +144,8 @@ export class Gateway {
     ) {
       throw new DeltaError("CORRUPT_DATA", "what the server says of itself makes no sense");
     }
-    return { shards: shards!, epoch, dimensions, grid, metric, retentionMs };
+    const prefix = response.headers.get("Deltavec-Prefix") ?? "";
+    return { shards: shards!, epoch, dimensions, grid, metric, retentionMs, prefix };
   }
 
   /**

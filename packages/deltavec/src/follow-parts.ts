@@ -21,7 +21,11 @@ export interface Followed {
   merge(bytes: Uint8Array): Later<MergeResult>;
   cursor(): Later<Uint8Array>;
   deltasSince(cursor: Uint8Array): Later<Uint8Array<ArrayBuffer>>;
-  onDelta(callback: (delta: DeltaEvent) => void, options: { origin: "local" }): Later<() => void>;
+  onDelta(
+    callback: (delta: DeltaEvent) => void,
+    options: { origin: "local" },
+    ended?: (error: unknown) => void,
+  ): Later<() => void>;
   getDeltaChain(id: string): Later<{ readonly deltas: readonly ChainDelta[] }>;
   applyDelta(delta: VectorDelta): Later<string>;
   getVector(id: string): Later<Float32Array | null>;
@@ -138,6 +142,29 @@ export function readSingle(stream: Uint8Array): OwnDelta {
   const ids = new DeltaIds(replica);
   const deltaId = ids.format(low, (time - low) / 2 ** 32, sequence);
   return { vectorId, deltaId, replica, sequence, time };
+}
+
+/** Reads which replicas a cursor of a database (docs/format.md) has deltas of. */
+export function replicasOf(cursor: Uint8Array): string[] {
+  let at = 4;
+  const varint = (): number => {
+    let value = 0;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = cursor[at++] as number;
+      value += (byte & 127) * factor;
+      if (byte < 128) {
+        return value;
+      }
+    }
+  };
+  return Array.from({ length: varint() }, () => {
+    const replica = hexAt(cursor, at);
+    at += 6;
+    for (let numbers = 2 * varint(); numbers > 0; numbers--) {
+      varint();
+    }
+    return replica;
+  });
 }
 
 /** Whose delta an id is. */

@@ -20,6 +20,8 @@ export interface FollowState {
   /** Undefined if it is to begin with snapshots. */
   readonly place: Place | undefined;
   readonly replicas: Map<string, OwnReplica>;
+  /** Which vectors the token let one see when the place was reached; empty for all. */
+  readonly prefix: string;
 }
 
 /** A sequence number that none is above. */
@@ -110,11 +112,12 @@ export function writeState(
   filter: string,
   sending: boolean,
 ): string {
-  const { place, replicas } = state;
+  const { place, replicas, prefix } = state;
   return JSON.stringify({
     version: 1,
     url,
     filter,
+    prefix,
     cursor: place === undefined ? null : formatPlace(place),
     replicas: Object.fromEntries(
       [...replicas].map(([replica, { acknowledged, attempted }]) => [
@@ -130,7 +133,9 @@ export function readState(text: unknown, url: string, filter: string): FollowSta
   if (typeof text !== "string") {
     return undefined;
   }
-  let given: Partial<Record<"version" | "url" | "filter" | "cursor" | "replicas", unknown>>;
+  let given: Partial<
+    Record<"version" | "url" | "filter" | "prefix" | "cursor" | "replicas", unknown>
+  >;
   try {
     given = JSON.parse(text);
   } catch {
@@ -152,7 +157,11 @@ export function readState(text: unknown, url: string, filter: string): FollowSta
     }
     replicas.set(replica, { acknowledged, attempted });
   }
-  return { place: given.filter === filter ? parsePlace(given.cursor) : undefined, replicas };
+  return {
+    place: given.filter === filter ? parsePlace(given.cursor) : undefined,
+    replicas,
+    prefix: typeof given.prefix === "string" ? given.prefix : "",
+  };
 }
 
 function isSequence(value: unknown): boolean {

@@ -48,8 +48,8 @@ export interface FollowConflict {
 
 /**
  * Keeps what a follower has to know after a restart: where it is in the server's log, and which of its own deltas were
- * acknowledged. Some hundred bytes of text, written at most about once a second. Losing it is harmless: the follower then begins
- * with a snapshot.
+ * acknowledged. Some hundred bytes of text, written at most about once a second. A follower that has lost it begins with a
+ * snapshot, and sends all that this does not show (docs/follow.md).
  */
 export interface FollowStateStore {
   /** Returns what was saved last, or nothing. */

@@ -22,6 +22,7 @@ import {
   type Place,
   readSingle,
   readUnsent,
+  replicasOf,
 } from "./follow-parts.ts";
 import {
   type OwnReplica,
@@ -191,6 +192,8 @@ class Follower implements Following {
   #status: FollowStatus = "connecting";
   #place: Place | undefined;
   #info: GatewayInfo | undefined;
+  /** Which vectors the token let one see on the way to the place; undefined if that is not known. */
+  #prefix: string | undefined;
   /** What was saved last. */
   #saved: string | undefined;
   #saving: Promise<void> = Promise.resolve();
@@ -220,6 +223,8 @@ class Follower implements Following {
   #running: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #unsubscribe: () => void = () => {};
+  /** Whether what is made here is not told any more. */
+  #deaf = false;
   #wire: BroadcastChannel | undefined;
   #holds = false;
   /** Those who wait until the tab that holds the connection has flushed. */
@@ -340,9 +345,7 @@ class Follower implements Following {
     listen?.("online", online);
     listen?.("offline", offline);
     try {
-      this.#unsubscribe = await this.#db.onDelta((event) => this.#local(event), {
-        origin: "local",
-      });
+      await this.#listen();
       await this.#alone(() => this.#hold());
     } catch (error) {
       if (!signal.aborted) {
@@ -371,6 +374,28 @@ class Follower implements Following {
     this.#set(status);
     if (status === "failed") {
       this.#trouble(error);
+    }
+  }
+
+  /** Has what is made here told, also if that ends as the tab that led has gone. */
+  async #listen(): Promise<void> {
+    this.#deaf = false;
+    const ended = (): void => {
+      this.#deaf = true;
+      void this.#look();
+    };
+    try {
+      this.#unsubscribe = await this.#db.onDelta(
+        (event) => this.#local(event),
+        { origin: "local" },
+        ended,
+      );
+    } catch (error) {
+      this.#deaf = true;
+      throw error;
+    }
+    if (this.#controller.signal.aborted) {
+      this.#unsubscribe();
     }
   }
 
@@ -499,7 +524,10 @@ class Follower implements Following {
     const cursor = await this.#db.cursor();
     const { own } = this.#outbox;
     this.#saved = state && (text as string);
-    this.#place ??= state?.place;
+    if (this.#place === undefined) {
+      this.#place = state?.place;
+      this.#prefix = state?.prefix;
+    }
     for (const [replica, known] of state?.replicas ?? []) {
       const { last } = split(cursor, replica);
       // Also one that is acknowledged: another tab may go on with it, or this one only knows that it is there.
@@ -512,8 +540,19 @@ class Follower implements Following {
       this.#unsure = state === undefined && this.#lasts && last > 0;
       own.set(this.#replica, { acknowledged: 0, attempted: this.#unsure ? last : 0 });
     }
+    if (state === undefined && this.#lasts) {
+      // Which of them were this database's is not known: what the server does not show is sent.
+      for (const replica of replicasOf(cursor)) {
+        const { last } = split(cursor, replica);
+        this.#unsure ||= last > 0;
+        own.set(replica, { acknowledged: 0, attempted: last });
+      }
+    }
     this.#partial = this.#unsure;
     await this.#outbox.count();
+    if (this.#lasts && !state?.replicas.has(this.#replica)) {
+      await this.#save().catch((error) => this.#trouble(toDeltaError(error)));
+    }
   }
 
   /** One connection: brings the database up to date, and keeps it there. Ends by failing. */
@@ -525,6 +564,10 @@ class Follower implements Following {
     this.#info = info;
     this.#requireFit(info);
     this.#returnToSaved();
+    if (this.#prefix !== undefined && this.#prefix !== info.prefix) {
+      this.#place = undefined; // what could not be seen before is in no chunk
+    }
+    this.#prefix = info.prefix;
     const known = this.#place;
     if (
       known !== undefined &&
@@ -804,6 +847,7 @@ class Follower implements Following {
     if (leaders !== this.#leaders) {
       this.#leaders = leaders;
       this.#place = readState(this.#saved, this.#url, this.#filter.query)?.place;
+      this.#noteReplica(); // that of the tab that leads now
     }
     if (options.replicaId !== this.#replica) {
       // Another database was imported.
@@ -816,12 +860,20 @@ class Follower implements Following {
   async #look(): Promise<void> {
     try {
       await this.#db.position;
+      if (this.#deaf && !this.#controller.signal.aborted) {
+        await this.#listen();
+        // What was made meanwhile is found by looking.
+        this.#meet(this.#db.options.replicaId);
+        this.#outbox.wake();
+      }
       if (this.#holds && this.#isMoved() && this.#meanwhile === undefined) {
         this.#attempt.abort(new Lost("to be made anew"));
         this.#hopeAgain();
       }
-    } catch {
-      void this.close(); // it was closed
+    } catch (error) {
+      if (!isCode(error, "INTERRUPTED")) {
+        void this.close(); // it was closed
+      }
     }
   }
 
@@ -973,7 +1025,7 @@ class Follower implements Following {
     const next = this.#saving.then(async () => {
       const { own } = this.#outbox;
       const leaders = this.#db.leaders;
-      const state = { place: this.#place, replicas: own };
+      const state = { place: this.#place, replicas: own, prefix: this.#prefix ?? "" };
       const text = writeState(state, this.#url, this.#filter.query, this.#sending);
       if (text === this.#saved || this.#isMoved()) {
         return;

@@ -244,9 +244,13 @@ export class RemoteFace
 
   /** Notes under which replica the database goes on. */
   #imported(result: ImportResult): ImportResult {
-    const { replicaId } = result;
-    this.#shared.options = Object.freeze({ ...this.options, replicaId });
+    this.become(this.options, result.replicaId);
     return result;
+  }
+
+  /** @internal */
+  become(options: ResolvedDeltaDBOptions, replicaId: string): void {
+    this.#shared.options = Object.freeze({ ...options, replicaId });
   }
 
   ids(): AsyncIterableIterator<string, undefined, void> {
@@ -266,11 +270,15 @@ export class RemoteFace
     return new RemoteIterator(this.#connection, "deltas", args, this.#scope, signal, freezeEvent);
   }
 
-  async onDelta(callback: DeltaListener, options?: FeedOptions): Promise<() => void> {
+  async onDelta(
+    callback: DeltaListener,
+    options?: FeedOptions,
+    ended?: (error: unknown) => void,
+  ): Promise<() => void> {
     if (typeof callback !== "function") {
       throw invalid(`callback must be a function, not ${describe(callback)}`);
     }
-    const { ready, end } = this.#connection.subscribe(callback, options, this.#scope);
+    const { ready, end } = this.#connection.subscribe(callback, options, this.#scope, ended);
     await ready;
     return end;
   }

@@ -620,6 +620,7 @@ for (const [status, told] of [
     };
     db.applyDelta(offset("a", 1));
     await until(() => posts > 0);
+    await new Promise((resolve) => setTimeout(resolve, 50)); // the answer has come
     await first.close();
     gateway.compact();
     gateway.instead = () => false;

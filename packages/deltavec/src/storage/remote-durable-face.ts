@@ -2,6 +2,7 @@ import type { Connection } from "../connection.ts";
 import type { Readers } from "../readers.ts";
 import type { RemoteDurableDeltaVectorDB } from "../remote.ts";
 import { RemoteFace } from "../remote-face.ts";
+import type { ResolvedDeltaDBOptions } from "../types.ts";
 import type { RecoveryReport } from "./recovery.ts";
 import type { Durability } from "./stored.ts";
 import type { TabClient, TabOpened } from "./tab-client.ts";
@@ -40,6 +41,16 @@ export class RemoteDurableFace
       name,
       readers,
     ) as unknown as RemoteDurableDeltaVectorDB;
+  }
+
+  override get options(): ResolvedDeltaDBOptions {
+    const { client } = this.#stored;
+    const { replica } = client;
+    if (replica !== undefined) {
+      client.replica = undefined;
+      this.become(super.options, replica);
+    }
+    return super.options;
   }
 
   get #stored(): Stored {

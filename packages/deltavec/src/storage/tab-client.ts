@@ -119,6 +119,8 @@ export class TabClient implements Port {
   trouble: unknown;
   /** How many leaders there have been. */
   leaders = 0;
+  /** Under which replica a new leader goes on, until that is noted. */
+  replica: string | undefined;
   readonly #options: TabClientOptions;
   readonly #common: Wire | undefined;
   readonly #name = lifeName();
@@ -434,6 +436,7 @@ export class TabClient implements Port {
     clearInterval(this.#timer);
     this.#link = link;
     this.leaders++;
+    this.replica = this.#settled ? opened.options.replicaId : undefined;
     this.#settled = true;
     this.#fulfil(opened);
     const renewals: Request[] = [];
