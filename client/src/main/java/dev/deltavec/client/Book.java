@@ -37,6 +37,9 @@ final class Book {
   /** By replica that may have deltas which the service lacks: those that it has. */
   private final Map<Long, Intervals> had = new TreeMap<>();
 
+  /** By own replica: up to which of its deltas some may have reached the service. */
+  private final Map<Long, Long> tried = new TreeMap<>();
+
   /** What was taken out of the database while it is filled anew; none mostly. */
   private byte[] carried = new byte[0];
 
@@ -110,6 +113,26 @@ final class Book {
     }
   }
 
+  /** Returns the last of a replica's deltas that may have reached the service, or 0. */
+  synchronized long tried(long replica) {
+    return tried.getOrDefault(replica, 0L);
+  }
+
+  /** Notes that deltas up to this one may have reached the service, or that later ones have not. */
+  synchronized void tried(long replica, long sequence) {
+    if (tried(replica) != sequence) {
+      tried.put(replica, sequence);
+      version++;
+    }
+  }
+
+  /** Notes that nothing is known of what was sent: all may have reached the service. */
+  synchronized void triedAll(Map<Long, Intervals> seen) {
+    seen.forEach(
+        (replica, known) -> known.forEach((first, last) -> tried.merge(replica, last, Math::max)));
+    version++;
+  }
+
   /** Notes that the service has a delta, if that is of interest. */
   synchronized void has(long replica, long sequence) {
     Intervals known = had.get(replica);
@@ -160,6 +183,9 @@ final class Book {
       ArrayNode intervals = own.putArray(HexFormat.of().toHexDigits(replica, REPLICA_DIGITS));
       known.forEach((first, last) -> intervals.addArray().add(first).add(last));
     });
+    ObjectNode sent = all.putObject("tried");
+    tried.forEach(
+        (replica, last) -> sent.put(HexFormat.of().toHexDigits(replica, REPLICA_DIGITS), last));
     if (carried.length > 0) {
       all.put("carried", carried);
     }
@@ -214,6 +240,15 @@ final class Book {
     had.clear();
     had.putAll(known);
     carried = taken;
+    tried.clear();
+    if (all.has("tried")) {
+      all.get("tried")
+          .properties()
+          .forEach(entry ->
+              tried.put(HexFormat.fromHexDigitsToLong(entry.getKey()), entry.getValue().asLong()));
+    } else {
+      triedAll(seen);
+    }
     return true;
   }
 

@@ -6,6 +6,19 @@ final class DeltaIds {
 
   private DeltaIds() {}
 
+  /** Returns the id of a delta. */
+  static String write(long time, long sequence, long replica) {
+    long high = time << 16 | sequence >>> 16;
+    long low = sequence << 48 | replica;
+    char[] text = new char[26];
+    for (int i = text.length - 1; i >= 0; i--) {
+      text[i] = ALPHABET.charAt((int) (low & 31));
+      low = low >>> 5 | high << 59;
+      high >>>= 5;
+    }
+    return new String(text);
+  }
+
   /**
    * Returns sequence and replica of an id.
    *

@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param bytes that came in, of frames
  * @param sent deltas of this database that the service has acknowledged
  * @param skipped frames that came in and that no database takes; every copy passes over the same
+ * @param conflicts deltas of this database that the service has not taken, and that are not sent
+ *     again; {@link Following#conflicts} lists them
  * @param problem what went wrong last; null once it goes well
  */
 public record FollowStatus(
@@ -24,6 +26,7 @@ public record FollowStatus(
     long bytes,
     long sent,
     long skipped,
+    long conflicts,
     @Nullable Exception problem) {
   /** What a following does. */
   public enum Phase {

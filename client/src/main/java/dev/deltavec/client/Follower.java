@@ -29,10 +29,11 @@ public final class Follower {
    * }
    *
    * <p>Everything that the database holds and the service does not counts as changed here, also
-   * what was there before it followed for the first time. What is older than the service takes is
-   * sent as the vector is now. If the service cannot bring the database up to date from where it
-   * stands (it was away too long, or the service began anew), the database is emptied but for what
-   * the service does not have, and filled by a snapshot.
+   * what was there before it followed for the first time. Edits that are older than the service
+   * takes are made again on what it has, if they were never sent, and else are {@linkplain
+   * Following#conflicts conflicts}. If the service cannot bring the database up to date from where
+   * it stands (it was away too long, or the service began anew), the database is emptied but for
+   * what the service does not have, and filled by a snapshot.
    *
    * <p>A delta that a batch brought is sent in one request with the others of its batch, which the
    * service takes all or none of, unless more than 4,096 deltas or 8 MiB wait to be sent.

@@ -11,6 +11,7 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -55,7 +56,7 @@ public final class Following implements AutoCloseable {
     gateway = new Gateway(uri, options.token(), options.http());
     progress = new Progress(options.listener());
     Own own = new Own(db, book);
-    sender = new Sender(this, gateway, own, progress);
+    sender = new Sender(this, gateway, own, book, progress);
     receiver = new Receiver(this, db, gateway, book, filter, progress);
     receiving = Thread.ofVirtual().name("deltavec-follow").unstarted(receiver);
     sending = Thread.ofVirtual().name("deltavec-send").unstarted(sender);
@@ -71,6 +72,7 @@ public final class Following implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file, e);
     }
+    boolean kept = text != null;
     if (text == null) {
       text = options.since();
     }
@@ -81,7 +83,11 @@ public final class Following implements AutoCloseable {
         book.carry(new byte[0]);
       }
     } else {
+      kept = false;
       Seen.read(db.cursor()).keySet().forEach(book::own);
+    }
+    if (!kept) {
+      book.triedAll(Seen.read(db.cursor()));
     }
     book.own(db.options().replica());
   }
@@ -110,11 +116,19 @@ public final class Following implements AutoCloseable {
 
   /**
    * Returns what completes when the service has acknowledged all that was changed here before this
-   * call, and the state is in its file. It waits as long as the service cannot be reached; fails if
-   * the service refuses, or the following is closed before.
+   * call, but for {@link #conflicts}, and the state is in its file. It waits as long as the service
+   * cannot be reached; fails if the service refuses, or the following is closed before.
    */
   public CompletableFuture<Void> flush() {
     return sender.flush();
+  }
+
+  /**
+   * Returns the edits of this database that the service has not taken and that are not sent again,
+   * the last 1,000 of them. Whoever listens is told of each, as the problem.
+   */
+  public List<FollowConflict> conflicts() {
+    return progress.conflicts();
   }
 
   /**
@@ -209,6 +223,11 @@ public final class Following implements AutoCloseable {
         edits = null;
       }
     }
+  }
+
+  /** Has the database filled anew, as deltas up to a time are too old to be sent. */
+  void renew(long time) {
+    receiver.renew(time);
   }
 
   Sender sender() {

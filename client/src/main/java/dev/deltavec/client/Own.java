@@ -10,10 +10,8 @@ import java.io.ByteArrayOutputStream;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -40,9 +38,25 @@ final class Own implements AutoCloseable {
    */
   List<Shared> page() {
     book.own(db.options().replica());
-    Map<Long, Intervals> seen = Seen.read(db.cursor());
-    Map<Long, Intervals> had = book.had();
-    return hide(seen, had) == 0 ? List.of() : cut(Seen.write(seen), had);
+    while (true) {
+      Map<Long, Intervals> seen = Seen.read(db.cursor());
+      Map<Long, Intervals> had = book.had();
+      if (hide(seen, had) == 0) {
+        return List.of();
+      }
+      List<Shared> cut = cut(Seen.write(seen), had);
+      // What others sent may have been merged meanwhile, and is none of ours.
+      Map<Long, Intervals> now = book.had();
+      List<Shared> own = cut.stream().filter(delta -> isPending(delta, now)).toList();
+      if (!own.isEmpty() || cut.isEmpty()) {
+        return own;
+      }
+    }
+  }
+
+  private static boolean isPending(Shared delta, Map<Long, Intervals> had) {
+    Intervals known = had.get(delta.replica());
+    return known != null && !known.contains(sequence(delta));
   }
 
   /**
@@ -92,8 +106,7 @@ final class Own implements AutoCloseable {
       byte[] state = db.state(id);
       if (state != null) {
         for (Shared delta : frames.split(state, Instant.MAX)) {
-          Intervals known = had.get(delta.replica());
-          if (known != null && !known.contains(sequence(delta))) {
+          if (isPending(delta, had)) {
             states.add(delta);
           }
         }
@@ -141,46 +154,6 @@ final class Own implements AutoCloseable {
       }
       throw e;
     }
-  }
-
-  /**
-   * Gives vectors their present state anew, by deltas of now: for those whose deltas are too old
-   * for the service, which get lost otherwise.
-   */
-  void renew(Collection<String> ids) {
-    for (String id : ids) {
-      while (true) {
-        float[] vector = db.getVector(id);
-        String metadata = db.getMetadata(id);
-        VectorDelta delete = VectorDelta.delete(id);
-        try {
-          if (vector != null) {
-            VectorDelta create = VectorDelta.create(id, vector);
-            db.applyDeltas(List.of(delete, create.withMetadata(metadata)));
-          } else {
-            float[] nothing = new float[db.options().dimensions()];
-            db.applyDeltas(List.of(VectorDelta.create(id, nothing), delete));
-          }
-          break;
-        } catch (DeltaException e) {
-          if (e.code() != ErrorCode.VECTOR_EXISTS && e.code() != ErrorCode.VECTOR_NOT_FOUND) {
-            throw e;
-          } // else somebody has just deleted or created it: once more
-        }
-      }
-    }
-  }
-
-  /** Renews the vectors of all pending deltas up to a time, which then are not sent. */
-  void renewUntil(long time, List<Shared> pending) {
-    Set<String> ids = new LinkedHashSet<>();
-    for (Shared delta : pending) {
-      if (delta.time() <= time) {
-        ids.add(delta.vectorId());
-      }
-    }
-    renew(ids);
-    pending.stream().filter(delta -> delta.time() <= time).forEach(this::has);
   }
 
   /** Joins frames. */

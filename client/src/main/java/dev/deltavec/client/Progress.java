@@ -1,6 +1,9 @@
 package dev.deltavec.client;
 
+import dev.deltavec.DeltaFrames.Shared;
 import dev.deltavec.client.FollowStatus.Phase;
+import java.util.ArrayDeque;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -9,8 +12,12 @@ import org.jspecify.annotations.Nullable;
 final class Progress {
   private static final long INTERVAL = TimeUnit.MILLISECONDS.toNanos(100);
 
+  private static final int MOST_CONFLICTS = 1_000;
+
   private final @Nullable Consumer<? super FollowStatus> listener;
-  private FollowStatus status = new FollowStatus(Phase.CONNECTING, 0, 0, 0, 0, 0, 0, 0, null);
+  private FollowStatus status = new FollowStatus(Phase.CONNECTING, 0, 0, 0, 0, 0, 0, 0, 0, null);
+  private final ArrayDeque<FollowConflict> conflicts = new ArrayDeque<>();
+  private long conflicted;
   private long told = System.nanoTime() - INTERVAL;
 
   Progress(@Nullable Consumer<? super FollowStatus> listener) {
@@ -41,6 +48,25 @@ final class Progress {
       set(status.phase(), status.shards(), status.restored(), status.behind(), problem);
     }
     tell(true);
+  }
+
+  /** A delta of this database is not taken. */
+  void conflict(ClientException why, Shared delta) {
+    String id = DeltaIds.write(delta.time(), Own.sequence(delta), delta.replica());
+    String message = String.valueOf(why.getMessage());
+    synchronized (this) {
+      conflicted++;
+      conflicts.add(
+          new FollowConflict(why.code(), message, delta.vectorId(), id, delta.frame().clone()));
+      if (conflicts.size() > MOST_CONFLICTS) {
+        conflicts.remove();
+      }
+    }
+    problem(why);
+  }
+
+  synchronized List<FollowConflict> conflicts() {
+    return List.copyOf(conflicts);
   }
 
   /** A connection begins with so many shards to be brought up to date. */
@@ -89,6 +115,7 @@ final class Progress {
             status.bytes(),
             status.sent(),
             status.skipped(),
+            conflicted,
             problem);
   }
 
@@ -104,6 +131,7 @@ final class Progress {
               status.bytes() + bytes,
               status.sent() + sent,
               status.skipped() + skipped,
+              conflicted,
               status.problem());
     }
     tell(false);

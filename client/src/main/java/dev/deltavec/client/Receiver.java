@@ -20,7 +20,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
@@ -54,7 +56,13 @@ final class Receiver implements Runnable, AutoCloseable {
   private final Progress progress;
   private final Set<Watched> reading = ConcurrentHashMap.newKeySet();
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final Stale stale;
   private volatile @Nullable LiveTail tail;
+
+  /** Whether edits are too old to be sent, and those up to when. */
+  private volatile boolean renewal;
+
+  private volatile long tooOld = Long.MIN_VALUE;
 
   /** Edits that are to be made again when the database is up to date. */
   private final ArrayDeque<VectorDelta> later = new ArrayDeque<>();
@@ -77,6 +85,17 @@ final class Receiver implements Runnable, AutoCloseable {
     this.book = book;
     this.filter = filter;
     this.progress = progress;
+    stale = new Stale(db, book, filter, progress);
+  }
+
+  /** Has the database filled anew, as deltas up to a time are too old to be sent. */
+  void renew(long time) {
+    tooOld = Math.max(tooOld, time);
+    renewal = true;
+    LiveTail messages = tail;
+    if (messages != null) {
+      messages.stop();
+    }
   }
 
   // ---------------------------------------------------------------- connections
@@ -90,8 +109,15 @@ final class Receiver implements Runnable, AutoCloseable {
         try {
           progress.phase(Phase.CONNECTING);
           far |= System.nanoTime() - lost > LONG;
+          if (renewal) {
+            // Were it the clock that is wrong, this would go on for ever, so not too fast.
+            following.sleep(1, new ClientException("TOO_OLD", "edits are too old", null));
+            beginAnew();
+          }
           connect();
-          return; // it is to end
+          if (following.stopping()) {
+            return;
+          }
         } catch (ClientException e) {
           if (following.stopping()) {
             return;
@@ -102,9 +128,7 @@ final class Receiver implements Runnable, AutoCloseable {
           }
           progress.problem(e);
           if (anew(e)) {
-            Gateway.Hello hello = gateway.hello();
-            following.sender().quietly(() -> following.alone(() -> empty(hello)));
-            far = true;
+            beginAnew();
           } else if (e.code().equals("UNAUTHENTICATED") && !refused) {
             refused = true; // the token may have run out
             failures++;
@@ -140,6 +164,13 @@ final class Receiver implements Runnable, AutoCloseable {
 
   private static boolean anew(ClientException e) {
     return e.code().equals("TOO_FAR_BEHIND") || e.code().equals("EPOCH_CHANGED");
+  }
+
+  private void beginAnew() throws InterruptedException {
+    Gateway.Hello hello = gateway.hello();
+    following.sender().quietly(() -> following.alone(() -> empty(hello)));
+    renewal = false;
+    far = true;
   }
 
   private void connect() throws InterruptedException {
@@ -414,7 +445,7 @@ final class Receiver implements Runnable, AutoCloseable {
   private void live(ServiceInfo info) throws InterruptedException {
     LiveTail messages = new LiveTail();
     tail = messages;
-    if (following.stopping()) {
+    if (following.stopping() || renewal) {
       return;
     }
     WebSocket socket = gateway.follow(book.cursor(), filter.query(), messages);
@@ -496,20 +527,20 @@ final class Receiver implements Runnable, AutoCloseable {
     ConcurrentLinkedQueue<DeltaEvent> edits = new ConcurrentLinkedQueue<>();
     try (DeltaVectorDB.Subscription subscription =
         db.onDelta(edits::add, FeedOptions.fromNow().withOrigin(DeltaOrigin.LOCAL))) {
-      long oldest = oldest(info);
-      List<Shared> kept = new ArrayList<>();
+      long oldest = Math.max(tooOld, oldest(info));
+      List<Shared> pending = new ArrayList<>();
       for (List<Shared> page = own.page(); !page.isEmpty(); page = own.page()) {
-        if (page.stream().anyMatch(delta -> delta.time() <= oldest)) {
-          own.renewUntil(oldest, page);
-        } else {
-          kept.addAll(page);
-          page.forEach(own::has); // so that the next page is another
-        }
+        pending.addAll(page);
+        page.forEach(own::has); // so that the next page is another
       }
-      byte[] carried = join(kept, others());
+      List<Shared> kept = stale.take(pending, oldest);
+      byte[] others = others();
+      byte[] carried = join(kept, others);
       book.restart(info.epoch(), info.shards(), hello.prefix());
       kept.forEach(delta -> book.own(delta.replica()));
-      book.carry(carried);
+      stale.deltas().forEach(delta -> book.own(delta.replica()));
+      // What is too old is kept until it is settled: after a crash it is found too old again.
+      book.carry(join(stale.deltas(), carried));
       following.save();
       try (DeltaVectorDB none =
           DeltaVectorDB.builder()
@@ -521,7 +552,10 @@ final class Receiver implements Runnable, AutoCloseable {
       }
       db.merge(carried);
       book.own(db.options().replica());
-      book.carry(new byte[0]);
+      noteOthers(others, kept);
+      if (stale.isEmpty()) {
+        book.carry(new byte[0]);
+      }
     }
     putBack(edits);
   }
@@ -547,6 +581,21 @@ final class Receiver implements Runnable, AutoCloseable {
       }
     }
     return out.toByteArray();
+  }
+
+  /** Notes that nothing of vectors that are not followed is to be sent, but what was kept. */
+  private void noteOthers(byte[] others, List<Shared> kept) {
+    Map<Long, Intervals> pending = new TreeMap<>();
+    for (Shared delta : kept) {
+      pending.computeIfAbsent(delta.replica(), replica -> new Intervals()).add(Own.sequence(delta));
+    }
+    FrameHeads heads = new FrameHeads(others, 0, others.length);
+    while (heads.next()) {
+      Intervals own = heads.known() ? pending.get(heads.replica()) : null;
+      if (heads.known() && (own == null || !own.contains(heads.sequence()))) {
+        book.has(heads.replica(), heads.sequence());
+      }
+    }
   }
 
   private static byte[] join(List<Shared> kept, byte[] others) {
@@ -583,6 +632,10 @@ final class Receiver implements Runnable, AutoCloseable {
   }
 
   private void makeAgain() {
+    if (!stale.isEmpty()) {
+      stale.settle();
+      book.carry(new byte[0]);
+    }
     for (VectorDelta delta = later.poll(); delta != null; delta = later.poll()) {
       try {
         db.applyDelta(delta);

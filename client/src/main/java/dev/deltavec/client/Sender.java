@@ -4,6 +4,7 @@ import dev.deltavec.DeltaFrames.Shared;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -17,6 +18,7 @@ final class Sender implements Runnable, AutoCloseable {
   private final Following following;
   private final Gateway gateway;
   private final Own own;
+  private final Book book;
   private final Progress progress;
 
   /** Held while deltas are read, sent and noted: nobody may empty the database meanwhile. */
@@ -29,10 +31,11 @@ final class Sender implements Runnable, AutoCloseable {
   private boolean dirty = true;
   private @Nullable Exception ended;
 
-  Sender(Following following, Gateway gateway, Own own, Progress progress) {
+  Sender(Following following, Gateway gateway, Own own, Book book, Progress progress) {
     this.following = following;
     this.gateway = gateway;
     this.own = own;
+    this.book = book;
     this.progress = progress;
   }
 
@@ -144,8 +147,11 @@ final class Sender implements Runnable, AutoCloseable {
             failures++;
             following.sleep(failures, e);
           } else {
-            // What is refused now is tried again with the next edit, or connection.
+            // Nothing is taken at all, as by a token that may only read: it may be another later.
             waiting.forEach(flush -> flush.completeExceptionally(e));
+            again(List.of());
+            failures++;
+            following.sleep(failures, e);
           }
         } catch (RuntimeException e) { // of the database, or the disk
           waiting.forEach(flush -> flush.completeExceptionally(e));
@@ -236,23 +242,47 @@ final class Sender implements Runnable, AutoCloseable {
 
   /** Sends some deltas; returns false if there are others to be sent in place of them. */
   private boolean post(List<Shared> page, List<Shared> some) throws InterruptedException {
+    Map<Long, Long> before = new TreeMap<>();
+    for (Shared delta : some) {
+      long tried = book.tried(delta.replica());
+      before.putIfAbsent(delta.replica(), tried);
+      book.tried(delta.replica(), Math.max(tried, Own.sequence(delta)));
+    }
+    following.save(); // known before it is so
     try {
       gateway.post("deltas", Gateway.FRAMES, Own.join(some), Map.of());
     } catch (ClientException e) {
-      if (e.code().equals("TOO_OLD")) {
-        int index = e.index() >= 0 && e.index() < some.size() ? e.index() : 0;
-        own.renewUntil(some.get(index).time(), page);
-        return false;
+      if (e.status() / 100 == 4 && e.status() != 408) {
+        before.forEach(book::tried); // all or none is taken: none
       }
-      if (e.code().equals("TOO_LARGE") && some.size() > 1) {
-        int half = some.size() / 2;
-        return post(page, some.subList(0, half)) && post(page, some.subList(half, some.size()));
-      }
-      throw e;
+      return handle(e, page, some);
     }
     some.forEach(own::has);
     progress.count(0, 0, some.size(), 0);
     return true;
+  }
+
+  /** Finds the delta that is not taken, and does without it. */
+  private boolean handle(ClientException e, List<Shared> page, List<Shared> some)
+      throws InterruptedException {
+    boolean named = e.index() >= 0 && e.index() < some.size();
+    Shared delta = some.get(named ? e.index() : 0);
+    if (e.code().equals("TOO_OLD")) {
+      allow(false);
+      following.renew(delta.time());
+      return false;
+    }
+    boolean ofOne = e.status() == 400 || e.status() == 413;
+    if (named && (ofOne || e.status() == 403) || ofOne && some.size() == 1) {
+      own.has(delta); // it shall not have it
+      progress.conflict(e, delta);
+      return false;
+    }
+    if (ofOne) {
+      int half = some.size() / 2;
+      return post(page, some.subList(0, half)) && post(page, some.subList(half, some.size()));
+    }
+    throw e;
   }
 
   /** Gives memory back, once nothing is sent any more. */

@@ -78,6 +78,9 @@ final class FakeGateway implements AutoCloseable {
   /** The prefix that may be read, as is told; that is all that it does. */
   volatile String readable = "";
 
+  /** A vector that may not be written. */
+  volatile @Nullable String forbidden;
+
   /** Whether writers are refused. */
   volatile boolean readOnly;
 
@@ -320,6 +323,11 @@ final class FakeGateway implements AutoCloseable {
         if (deltas.get(i).time() < oldest) {
           Refused refused = new Refused(409, "TOO_OLD", "delta " + i + " is too old");
           refused.body.put("index", i).put("vectorId", deltas.get(i).vectorId());
+          throw refused;
+        }
+        if (deltas.get(i).vectorId().equals(forbidden)) {
+          Refused refused = new Refused(403, "FORBIDDEN", "the token does not allow this vector");
+          refused.body.put("index", i).put("vectorId", forbidden);
           throw refused;
         }
       }

@@ -350,6 +350,110 @@ class FollowerTest {
     assertThat(gateway.all.stateDigest()).isEqualTo(db.stateDigest());
   }
 
+  /** Edits a vector that the service has, offline and long ago, while somebody else edits it. */
+  private Following offlineForLong(DeltaVectorDB db, boolean attempted) throws Exception {
+    Path state = directory.resolve("state");
+    elsewhere(create("a", 1));
+    try (Following first = followReady(db, OPTIONS.withState(state))) {
+      flush(first);
+    }
+    db.applyDelta(VectorDelta.offset("a", 10));
+    Thread.sleep(3); // so that the service does not take what is as old as that
+    elsewhere(create("a", 5).withMetadata("{\"theirs\":1}"));
+    gateway.oldest = System.currentTimeMillis();
+    if (attempted) {
+      Files.writeString(
+          state,
+          Files.readString(state)
+              .replaceAll("\"tried\":\\{[^}]*}", "\"old\":0")); // of a release without
+    }
+    return followReady(db, OPTIONS.withState(state));
+  }
+
+  @Test
+  void makesOldEditsThatWereNeverSentAgainOnWhatTheServiceHas() throws Exception {
+    DeltaVectorDB db = database();
+    Following following = offlineForLong(db, false);
+    flush(following);
+    assertThat(gateway.all.getVector("a")).containsExactly(15, 11, 10, 10);
+    assertThat(gateway.all.getMetadata("a")).isEqualTo("{\"theirs\":1}");
+    assertThat(following.conflicts()).isEmpty();
+    expectSame(db);
+  }
+
+  @Test
+  void tellsOldEditsThatMayHaveBeenSentAsConflicts() throws Exception {
+    DeltaVectorDB db = database();
+    Following following = offlineForLong(db, true);
+    flush(following);
+    assertThat(gateway.all.getVector("a")).containsExactly(5, 1, 0, 0);
+    assertThat(following.conflicts())
+        .singleElement()
+        .satisfies(conflict -> {
+          assertThat(conflict.reason()).isEqualTo("TOO_OLD");
+          assertThat(conflict.vectorId()).isEqualTo("a");
+        });
+    expectSame(db);
+  }
+
+  @Test
+  void letsOldEditsOfVectorsThatAreNotFollowedBe() throws Exception {
+    DeltaVectorDB db = database();
+    Instant old = Instant.now().minus(Duration.ofDays(40));
+    db.applyDelta(create("other", 1).withTimestamp(old));
+    db.applyDelta(create("notes/a", 1));
+    gateway.oldest = Instant.now().minus(Duration.ofDays(30)).toEpochMilli();
+    Following following = followReady(db, OPTIONS.withPrefixes(List.of("notes/")));
+    flush(following);
+    assertThat(gateway.all.ids()).containsExactly("notes/a");
+    assertThat(db.has("other")).isTrue();
+    assertThat(following.conflicts()).extracting(FollowConflict::vectorId).containsExactly("other");
+  }
+
+  @Test
+  void goesOnBehindAnEditThatIsRefused() throws Exception {
+    gateway.forbidden = "b";
+    DeltaVectorDB db = database();
+    List<Exception> told = new CopyOnWriteArrayList<>();
+    Following following =
+        followReady(
+            db,
+            OPTIONS.withListener(status -> {
+              if (status.problem() != null) {
+                told.add(status.problem());
+              }
+            }));
+    db.applyDeltas(List.of(create("a", 1), create("b", 1), create("c", 1)));
+    flush(following);
+    assertThat(gateway.all.ids()).containsExactlyInAnyOrder("a", "c");
+    assertThat(following.status().conflicts()).isEqualTo(1);
+    assertThat(told).anySatisfy(problem -> assertThat(problem).hasMessageContaining("this vector"));
+    String id = db.getDeltaChain("b").deltas().getFirst().deltaId();
+    assertThat(following.conflicts())
+        .extracting(FollowConflict::reason, FollowConflict::vectorId, FollowConflict::deltaId)
+        .containsExactly(org.assertj.core.api.Assertions.tuple("FORBIDDEN", "b", id));
+  }
+
+  @Test
+  void countsAsSentWhatMayHaveArrivedOnly() throws Exception {
+    Path state = directory.resolve("state");
+    DeltaVectorDB db = database();
+    Following following = followReady(db, OPTIONS.withState(state));
+    flush(following);
+    gateway.busy.set(Integer.MAX_VALUE);
+    db.applyDelta(create("a", 1));
+    int before = gateway.posts.get();
+    eventually(() -> gateway.posts.get() > before + 1);
+    following.close();
+    assertThat(Files.readString(state)).containsPattern("\"tried\":\\{\"[0-9a-f]{12}\":0}");
+    gateway.busy.set(0);
+    gateway.lostAnswers.set(Integer.MAX_VALUE);
+    Following again = follow(db, OPTIONS.withState(state));
+    eventually(() -> gateway.all.has("a"));
+    again.close();
+    assertThat(Files.readString(state)).containsPattern("\"tried\":\\{\"[0-9a-f]{12}\":1}");
+  }
+
   @Test
   void sendsWhatWasCompactedBeforeItWasSent() throws Exception {
     DeltaVectorDB db = database();
