@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -124,8 +125,7 @@ class ShardHostTest {
     give(SELF);
     goOn();
     goOn();
-    ShardRunner runner = host.ready(0);
-    assertThat(runner).isNotNull();
+    ShardRunner runner = Objects.requireNonNull(host.ready(0));
     assertThat(runner.cancelled()).isFalse();
     assertThat(host.snapshots().of(runner).offset()).isEqualTo(1);
     assertThat(log.readStates(0, (id, state) -> {})).isPresent();
