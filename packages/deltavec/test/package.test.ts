@@ -53,12 +53,12 @@ test("the entry with everything in it takes at most 72.5 KB gzip", async (t) => 
   assert.ok(size <= 72_500, `${size} bytes`);
 });
 
-test("the entry's files as published take at most 70 KB gzip", (t) => {
+test("the entry's files as published take at most 73 KB gzip", (t) => {
   const size = files("index.js")
     .map((name) => gzip(readFileSync(join(PACKAGE, "dist", name))))
     .reduce((a, b) => a + b);
   t.diagnostic(`as published: ${size} bytes gzip`);
-  assert.ok(size <= 72_500, `${size} bytes`);
+  assert.ok(size <= 73_000, `${size} bytes`);
 });
 
 test("the module takes at most 48 KB gzip", (t) => {
