@@ -244,13 +244,13 @@ export class RemoteFace
 
   /** Notes under which replica the database goes on. */
   #imported(result: ImportResult): ImportResult {
-    this.become(this.options, result.replicaId);
+    RemoteFace.become(this, this.options, result.replicaId);
     return result;
   }
 
-  /** @internal */
-  become(options: ResolvedDeltaDBOptions, replicaId: string): void {
-    this.#shared.options = Object.freeze({ ...options, replicaId });
+  /** Notes the options and the replica that the database behind a face has from now on. */
+  static become(face: RemoteFace, options: ResolvedDeltaDBOptions, replicaId: string): void {
+    face.#shared.options = Object.freeze({ ...options, replicaId });
   }
 
   ids(): AsyncIterableIterator<string, undefined, void> {

@@ -48,7 +48,7 @@ export class RemoteDurableFace
     const { replica } = client;
     if (replica !== undefined) {
       client.replica = undefined;
-      this.become(super.options, replica);
+      RemoteFace.become(this, super.options, replica);
     }
     return super.options;
   }
